@@ -1,0 +1,1 @@
+"""The models known here and the deployments through which they are reached."""

@@ -1,0 +1,1 @@
+"""What of the workspace may be read and sent."""

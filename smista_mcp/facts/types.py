@@ -1,0 +1,132 @@
+"""A step and the facts about it, as routing sees them: plain, immutable values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from smista_mcp.policy.types import Effort
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One unit of delegated work, just as the caller stated it. Nothing in it is believed to grant anything."""
+
+    task: str
+    intent: str | None = None
+    paths: tuple[str, ...] = ()
+    skill: str | None = None
+    effort: Effort | None = None
+    labels: tuple[str, ...] = ()
+    model: str | None = None
+    """A proposal, ``provider/model``: taken where the policy allows overrides and it is eligible."""
+    context: str = ""
+    """Material the caller passes along, beside the files."""
+    max_output_tokens: int | None = None
+
+
+class Source(StrEnum):
+    """How a fact came to be known."""
+
+    ASSERTED = "asserted"
+    """The host agent said so."""
+    OBSERVED = "observed"
+    """We saw it ourselves."""
+    BOUND = "bound"
+    """From trusted configuration or a verified identity."""
+
+
+class IntentSource(StrEnum):
+    """Who settled the intent."""
+
+    CALLER = "caller"
+    POLICY = "policy"
+    CLASSIFIER = "classifier"
+    DEFAULT = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """The kind of work, who settled it and how firmly (`confidence`, 0 to 1)."""
+
+    value: str
+    source: IntentSource
+    confidence: float
+    evidence: str = ""
+    """What settled it, in a few words: a keyword, a classification rule's place."""
+
+
+@dataclass(frozen=True, slots=True)
+class PathFact:
+    """One path that a step touches, under every name by which a pattern could catch it."""
+
+    declared: str
+    """As the caller wrote it, or as it was found below a declared directory."""
+    names: tuple[str, ...]
+    """Workspace-relative names with forward slashes, NFC: the lexical one, the real one where it differs, and
+    both case-folded where that differs. A pattern that matches any of them matches the path."""
+    source: Source
+    canonical: bool = True
+    """False where the path could not be made canonical (outside the workspace, a broken link, odd bytes): such
+    a path counts as restricted and as matched by every path condition that takes something away."""
+
+
+class Exclusion(StrEnum):
+    """Why something of the workspace stays out of what is sent."""
+
+    MISSING = "missing"
+    IGNORED = "ignored"
+    RESTRICTED = "restricted"
+    BINARY = "binary"
+    TOO_LARGE = "too_large"
+    OUTSIDE = "outside_workspace"
+    UNREADABLE = "unreadable"
+    OVER_LIMIT = "over_limit"
+
+
+@dataclass(frozen=True, slots=True)
+class IncludedFile:
+    """A file whose text goes into the step. `tokens` is an estimate; `bytes` is what was read."""
+
+    path: str
+    bytes: int
+    tokens: int
+    sha256: str
+    truncated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ExcludedFile:
+    """A file that stays out, and why, in words a person can act on."""
+
+    path: str
+    reason: Exclusion
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ContextPlan:
+    """What of the workspace goes into the step and what stays out."""
+
+    included: tuple[IncludedFile, ...] = ()
+    excluded: tuple[ExcludedFile, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """All that routing knows about a step."""
+
+    intent: Intent
+    paths: tuple[PathFact, ...] = ()
+    skill: str | None = None
+    labels: tuple[str, ...] = ()
+    effort: Effort | None = None
+    proposed_model: str | None = None
+    restricted: tuple[str, ...] = ()
+    """Names of paths of the step that are restricted: no remote deployment may have the step."""
+    input_tokens: int = 0
+    """Estimate of everything that is sent: task, context, files, framing."""
+    max_output_tokens: int | None = None
+    context: ContextPlan = ContextPlan()
+    task_sha256: str = ""
+    task_chars: int = 0

@@ -1,0 +1,1 @@
+"""The durable store of decisions, runs and attempts."""

@@ -1,0 +1,259 @@
+"""What a policy comes to once its layers are read and merged: plain, immutable values.
+
+This is all that routing sees. Files, line numbers as positions in text, trust and merging live beside it in
+this package; nothing here reads or writes anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import IntEnum, StrEnum
+from types import MappingProxyType
+from typing import Any, Final
+
+BUILTIN_INTENTS: Final = (
+    "chat",
+    "plan",
+    "edit",
+    "debug",
+    "test",
+    "review",
+    "explain",
+    "summarize",
+    "document",
+    "translate",
+    "write",
+    "math",
+    "prompt",
+    "skill",
+)
+"""The kinds of work every policy may name. A policy adds its own by defining a classification rule for them."""
+
+DEFAULT_PRIORITY: Final = 1000
+"""The priority of a rule that states none; lower goes first."""
+
+
+class Layer(IntEnum):
+    """Whose policy it is. Lower rules first."""
+
+    ORGANISATION = 0
+    WORKSPACE = 1
+    USER = 2
+    BUILTIN = 3
+
+    @property
+    def label(self) -> str:
+        """The layer's name as people and JSON see it: ``organisation``, ``workspace``, …"""
+        return self.name.lower()
+
+
+class Effort(StrEnum):
+    """How hard a model should think; each vendor's own setting is derived from it."""
+
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    XHIGH = "xhigh"
+
+
+class Pick(StrEnum):
+    """How to choose among several eligible deployments."""
+
+    CHEAPEST = "cheapest"
+    FASTEST = "fastest"
+    BEST = "best"
+
+
+class Permission(StrEnum):
+    """What a delegated model may do with one kind of tool; later members are stricter."""
+
+    ALLOW = "allow"
+    ASK = "ask"
+    DENY = "deny"
+
+
+class Tool(StrEnum):
+    """The kinds of tool that `[tools.permissions]` speaks of."""
+
+    FILE_READ = "file_read"
+    FILE_WRITE = "file_write"
+    SHELL = "shell"
+    GIT = "git"
+    NETWORK = "network"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where something was written: a file as its reader knows it, and a line counted from 1 (0: unknown)."""
+
+    file: str
+    line: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}" if self.line else self.file
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """When a rule applies. Every key that is stated must hold; one value of a list is enough.
+
+    ``None`` or an empty tuple means the key is not stated. ``paths`` are gitignore-style patterns.
+    """
+
+    intent: tuple[str, ...] = ()
+    skill: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a rule chooses: a model by name, or the way to pick one from `sources` (empty: the whole catalog)."""
+
+    model: str | None = None
+    pick: Pick | None = None
+    sources: tuple[str, ...] = ()
+    min_quality: float | None = None
+    """Least quality, 0 to 100, for the step's intent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One ``[[routing.rules]]`` entry."""
+
+    name: str
+    layer: Layer
+    order: int
+    """Position among all rules of its layer, in file order: the last tie-break."""
+    match: Match
+    target: Target
+    place: Place
+    priority: int = DEFAULT_PRIORITY
+    fallbacks: tuple[str, ...] = ()
+    effort: Effort | None = None
+    local_only: bool = False
+    requires: tuple[str, ...] = ()
+    """Capabilities that a deployment must have, e.g. ``tools``."""
+    overridable: bool = False
+    """Organisation only: a default that ranks below the workspace's rules."""
+
+
+@dataclass(frozen=True, slots=True)
+class DefaultRoute:
+    """``[routing.default]`` of one layer: where a step goes that no rule matches."""
+
+    layer: Layer
+    place: Place
+    model: str
+    fallbacks: tuple[str, ...] = ()
+    effort: Effort | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClassificationRule:
+    """One ``[[classification.rules]]`` entry: words or paths that settle a step's intent."""
+
+    intent: str
+    layer: Layer
+    order: int
+    place: Place
+    priority: int = DEFAULT_PRIORITY
+    keywords: tuple[str, ...] = ()
+    """Words or phrases, matched case-blind at word boundaries in the task text."""
+    paths: tuple[str, ...] = ()
+    requires_any_context: bool = False
+    """Only when the step names at least one path or passes context."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderSettings:
+    """``[providers.<id>]`` after merging. Secrets are references such as ``${env:OPENAI_API_KEY}``, never values."""
+
+    id: str
+    type: str
+    layer: Layer
+    """The most trusted layer that set any of it."""
+    base_url: str | None = None
+    base_url_layer: Layer | None = None
+    api_key: str | None = None
+    local: bool | None = None
+    """Declared by a trusted layer (organisation or user); ``None`` where it has to be established."""
+    region: str | None = None
+    headers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    enabled: bool = True
+    model_path: str | None = None
+    """Embedded provider only: a GGUF file to run in place of the one that is fetched."""
+    place: Place | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSettings:
+    """``[models."provider/model"]`` after merging: facts that override the catalog's own."""
+
+    id: str
+    layer: Layer
+    context_window: int | None = None
+    max_output_tokens: int | None = None
+    capabilities: tuple[str, ...] | None = None
+    input_price: Decimal | None = None
+    """Money per million input tokens, in `currency`."""
+    output_price: Decimal | None = None
+    cached_input_price: Decimal | None = None
+    currency: str = "USD"
+    quality: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    """0 to 100 by intent; the key ``default`` stands for intents that are not named."""
+    aliases: tuple[str, ...] = ()
+    place: Place | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Overrides:
+    """``[overrides]``: whether a caller may propose a model. All layers must allow it."""
+
+    allow: bool = True
+    models: tuple[str, ...] | None = None
+    """The only models that may be proposed; ``None``: any that is eligible."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The merged layers.
+
+    INVARIANT: `rules` are in the order in which they are tried before specificity is considered, that is by
+    (effective layer, priority), and keep file order within; `defaults` go from the most trusted layer down.
+    """
+
+    name: str
+    digest: str
+    """SHA-256 (hex) of the meaning: formatting and comments do not change it."""
+    rules: tuple[Rule, ...] = ()
+    defaults: tuple[DefaultRoute, ...] = ()
+    classification: tuple[ClassificationRule, ...] = ()
+    default_intent: str | None = None
+    restricted_paths: tuple[str, ...] = ()
+    """gitignore-style; the union of all layers."""
+    providers: Mapping[str, ProviderSettings] = field(default_factory=lambda: MappingProxyType({}))
+    models: Mapping[str, ModelSettings] = field(default_factory=lambda: MappingProxyType({}))
+    overrides: Overrides = Overrides()
+    permissions: Mapping[Tool, Permission] = field(default_factory=lambda: MappingProxyType({}))
+    layers: tuple[tuple[Layer, str], ...] = ()
+    """Which files took part, most trusted first."""
+
+    def mentioned_models(self) -> tuple[str, ...]:
+        """Every ``provider/model`` that a rule or default names, sorted, each once."""
+        names: set[str] = set()
+        for rule in self.rules:
+            if rule.target.model:
+                names.add(rule.target.model)
+            names.update(rule.target.sources)
+            names.update(rule.fallbacks)
+        for default in self.defaults:
+            names.add(default.model)
+            names.update(default.fallbacks)
+        names.update(self.models)
+        return tuple(sorted(name for name in names if "*" not in name))
+
+
+JsonDict = dict[str, Any]

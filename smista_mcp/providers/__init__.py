@@ -1,0 +1,1 @@
+"""One module per wire dialect. Nothing above this package knows a dialect."""

@@ -1,0 +1,1 @@
+"""The MCP surface: tools over stdio, start-up and shutdown."""
