@@ -109,6 +109,10 @@ class Call:
 
     model: str
     prompt: str
+    """The task alone."""
+    material: str = ""
+    """What the task is about: the text of files and what the caller passed along. Dialects put both together
+    with `smista_mcp.providers.prompt.compose_prompt`."""
     system: str = ""
     effort: Effort | None = None
     max_output_tokens: int | None = None
