@@ -192,9 +192,7 @@ class DialectModule(Protocol):
         """
         ...
 
-    async def list_models(
-        self, client: httpx2.AsyncClient, target: Target, timeout: float
-    ) -> tuple[ListedModel, ...]:
+    async def list_models(self, client: httpx2.AsyncClient, target: Target, timeout: float) -> tuple[ListedModel, ...]:
         """The models that the server says it has.
 
         Raises:
