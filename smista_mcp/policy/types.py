@@ -240,6 +240,10 @@ class Policy:
     permissions: Mapping[Tool, Permission] = field(default_factory=lambda: MappingProxyType({}))
     layers: tuple[tuple[Layer, str], ...] = ()
     """Which files took part, most trusted first."""
+    owner: str | None = None
+    """Whom to ask about it: the most trusted layer's ``[policy] owner``."""
+    serial: int | None = None
+    """The most trusted layer's ``[policy] serial``."""
 
     def mentioned_models(self) -> tuple[str, ...]:
         """Every ``provider/model`` that a rule or default names, sorted, each once."""
