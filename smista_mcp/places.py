@@ -44,3 +44,8 @@ def shipped_policies() -> Path:
     here = Path(__file__).resolve().parent
     inside = here / "policies"
     return inside if inside.is_dir() else here.parent / "policies"
+
+
+def ledger_file() -> Path:
+    """The ledger: decisions, runs and attempts of this user."""
+    return state_dir() / "ledger.sqlite3"

@@ -28,8 +28,6 @@ class ReasonCode(StrEnum):
     UNAVAILABLE = "unavailable"
     RESTRICTED_PATH = "restricted_path"
     WINDOW = "window"
-    CAPABILITY = "capability"
-    LOCAL_ONLY = "local_only"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +100,7 @@ class Decision:
     """
 
     decision_id: str
-    """``d_`` and 20 hex digits: a digest of everything else here and of the snapshot's time. Deciding the same
+    """``d_`` and 20 hex digits: a digest of all that went in (facts, policy, catalog, snapshot). Deciding the same
     step on the same snapshot gives the same id."""
     outcome: Outcome
     intent: Intent
@@ -113,6 +111,8 @@ class Decision:
     context: ContextPlan
     policy_digest: str
     snapshot_taken_at: str
+    snapshot_digest: str
+    """SHA-256 (hex) of the catalog and the snapshot that were decided on."""
     estimate: Estimate | None = None
     permissions: Mapping[Tool, Permission] = field(default_factory=lambda: MappingProxyType({}))
     notes: tuple[str, ...] = ()

@@ -1,0 +1,60 @@
+"""Under what a step is decided: the policy in force and what can be reached, kept fresh between steps."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from smista_mcp.catalog.build import build_catalog, is_known_model
+from smista_mcp.catalog.types import Catalog, Snapshot
+from smista_mcp.execution.moment import now
+from smista_mcp.policy.types import Policy
+from smista_mcp.routing.decide import Router
+
+if TYPE_CHECKING:
+    from smista_mcp.policy.layers import PolicyPlaces
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """One consistent set: a step is decided and carried out under the same."""
+
+    policy: Policy
+    catalog: Catalog
+    snapshot: Snapshot
+    router: Router
+
+
+class Watch:
+    """Gives the present `Conditions`; reads the policy and looks around anew for every step.
+
+    Discovery has its own short-lived cache, and a router is built only where something changed.
+    """
+
+    def __init__(self, places: PolicyPlaces, environment: Mapping[str, str], cache_dir: Path | None) -> None:
+        self._places = places
+        self._environment = environment
+        self._cache_dir = cache_dir
+        self._last: Conditions | None = None
+
+    async def now(self) -> Conditions:
+        """The conditions of this moment.
+
+        Raises:
+            PolicyError: a policy file is wrong or not to be trusted; no step may be delegated.
+        """
+        from smista_mcp.policy.layers import load_policy
+        from smista_mcp.providers.discovery import discover
+
+        loaded = await asyncio.to_thread(load_policy, self._places, is_known_model=is_known_model)
+        policy = loaded.policy
+        availability = await discover(policy, self._environment, cache_dir=self._cache_dir, now=now())
+        catalog, snapshot = build_catalog(policy, availability)
+        last = self._last
+        if last is not None and (last.policy, last.catalog, last.snapshot) == (policy, catalog, snapshot):
+            return last
+        self._last = Conditions(policy, catalog, snapshot, Router(policy, catalog, snapshot))
+        return self._last

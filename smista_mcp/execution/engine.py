@@ -1,0 +1,241 @@
+"""The way of a step: facts, decision, record, attempts, record, reply."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Final, Self
+
+import anyio
+
+from smista_mcp import places
+from smista_mcp.catalog.types import Deployment
+from smista_mcp.context.workspace import Material, read_context
+from smista_mcp.errors import RefusedError, RunFailedError
+from smista_mcp.execution.attempt import OnProgress
+from smista_mcp.execution.chain import Walk, walk_chain
+from smista_mcp.execution.conditions import Conditions, Watch
+from smista_mcp.execution.moment import milliseconds_since, new_run_id, now, timestamp
+from smista_mcp.facts.gather import gather
+from smista_mcp.facts.tokens import estimate_tokens
+from smista_mcp.facts.types import Facts, Step
+from smista_mcp.ledger.types import Run, RunOutcome
+from smista_mcp.providers.types import Call, StopReason
+from smista_mcp.routing.decide import output_limit
+from smista_mcp.routing.decision import Choice, Decision, Outcome
+from smista_mcp.routing.record import decision_json
+
+if TYPE_CHECKING:
+    import httpx2
+
+    from smista_mcp.ledger.store import Ledger
+    from smista_mcp.policy.layers import PolicyPlaces
+
+SYSTEM: Final = (
+    "You carry out one step of a larger piece of work for another assistant, who will use your answer as it is. "
+    "Do just what the step asks, from the material given. Answer with the result alone: no greeting, no account of "
+    "what you did, no offer of more. If the material does not allow an answer, say so in one sentence."
+)
+"""The system prompt of every delegated step."""
+
+_FRAMING_TOKENS: Final = 16
+"""What a vendor's own framing of a two-message chat adds, rounded up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delegation:
+    """A step that was carried out."""
+
+    decision: Decision
+    run: Run
+    answer: str
+    stop: StopReason
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    conditions: Conditions
+    facts: Facts
+    material: str
+    decision: Decision
+
+
+class Engine:
+    """Decides steps of one workspace and carries them out. Use as an async context manager.
+
+    Opening it does nothing; the ledger and the HTTP client come into being with the first step that needs them.
+    """
+
+    def __init__(
+        self,
+        workspace: Path,
+        policy_places: PolicyPlaces,
+        *,
+        environment: Mapping[str, str],
+        ledger_file: Path,
+        cache_dir: Path | None,
+    ) -> None:
+        self._workspace = workspace
+        self._watch = Watch(policy_places, environment, cache_dir)
+        self._ledger_file = ledger_file
+        self._ledger: Ledger | None = None
+        self._client: httpx2.AsyncClient | None = None
+        self._opening = asyncio.Lock()
+
+    @classmethod
+    def for_workspace(cls, workspace: Path) -> Engine:
+        """An engine for `workspace` with this user's and machine's standard places and environment."""
+        from smista_mcp.policy.layers import PolicyPlaces
+
+        return cls(
+            workspace,
+            PolicyPlaces.standard(workspace),
+            environment=os.environ,
+            ledger_file=places.ledger_file(),
+            cache_dir=places.cache_dir(),
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close connections, end the embedded model's process, close the ledger. Safe to call twice."""
+        client, self._client = self._client, None
+        ledger, self._ledger = self._ledger, None
+        with anyio.CancelScope(shield=True):
+            if client is not None:
+                await client.aclose()
+                await close_dialects()
+            if ledger is not None:
+                await ledger.close()
+
+    async def preview(self, step: Step) -> Decision:
+        """The decision for `step`, by the very road that `delegate` takes; nothing is run or recorded.
+
+        Raises:
+            StepError: the step cannot be used as given.
+            PolicyError: a policy file is wrong or not to be trusted.
+        """
+        return (await self._prepare(step)).decision
+
+    async def delegate(self, step: Step, *, on_progress: OnProgress | None = None) -> Delegation:
+        """Decide `step` and carry it out.
+
+        Args:
+            on_progress: told in a few words how the run comes along.
+
+        Raises:
+            StepError, PolicyError: as for `preview`.
+            RefusedError: routing found nothing that may have the step; recorded.
+            RunFailedError: every deployment of the chain failed, or one in a way no other could mend; recorded.
+            LedgerError: the ledger cannot be written; nothing is run that cannot be recorded.
+        """
+        prepared = await self._prepare(step)
+        client, ledger = await self._open()
+        run = Run(new_run_id(), prepared.decision.decision_id, timestamp(now()), RunOutcome.RUNNING)
+        await ledger.begin(
+            decision_json(prepared.decision),
+            run,
+            task_sha256=prepared.facts.task_sha256,
+            task_chars=prepared.facts.task_chars,
+        )
+        if prepared.decision.outcome is not Outcome.ROUTED:
+            await ledger.settle(replace(run, outcome=RunOutcome.REFUSED))
+            raise RefusedError(prepared.decision.why, decision=prepared.decision, hint=_REFUSED_HINT)
+        clock, walk, ended = time.monotonic(), Walk(), RunOutcome.CANCELLED
+        try:
+            await walk_chain(
+                client,
+                prepared.decision,
+                prepared.conditions.catalog,
+                lambda deployment, choice: _call(step, prepared, deployment, choice),
+                walk,
+                on_progress,
+            )
+            ended = RunOutcome.ANSWERED if walk.reply else RunOutcome.FAILED
+        finally:
+            answer = walk.reply.text if walk.reply else ""
+            run = replace(
+                run,
+                outcome=ended,
+                duration_ms=milliseconds_since(clock),
+                attempts=tuple(walk.attempts),
+                answer_chars=len(answer),
+                answer_sha256=hashlib.sha256(answer.encode("utf-8", "surrogatepass")).hexdigest() if answer else "",
+            )
+            # A cancelled run is recorded too: what it used was used.
+            with anyio.CancelScope(shield=True):
+                await ledger.settle(run)
+        if walk.reply is None:
+            raise RunFailedError(_failed(run), run=Failure(prepared.decision, run), hint=_FAILED_HINT)
+        return Delegation(prepared.decision, run, walk.reply.text, walk.reply.stop)
+
+    async def _prepare(self, step: Step) -> _Prepared:
+        conditions = await self._watch.now()
+        policy = conditions.policy
+        material: Material = await asyncio.to_thread(
+            read_context, self._workspace, step.paths, restricted=policy.restricted_paths
+        )
+        text = material.render(step.context)
+        facts = gather(
+            step,
+            policy,
+            path_facts=material.path_facts,
+            restricted=material.restricted,
+            plan=material.plan,
+            input_tokens=sum(map(estimate_tokens, (SYSTEM, step.task, text))) + _FRAMING_TOKENS,
+        )
+        return _Prepared(conditions, facts, text, conditions.router.decide(facts))
+
+    async def _open(self) -> tuple[httpx2.AsyncClient, Ledger]:
+        async with self._opening:
+            if self._client is None:
+                from smista_mcp.providers.http import make_client
+
+                self._client = make_client()
+            if self._ledger is None:
+                from smista_mcp.ledger.store import Ledger
+
+                self._ledger = await Ledger.open(self._ledger_file)
+            return self._client, self._ledger
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A step that was decided and tried in vain: what `RunFailedError.run` holds."""
+
+    decision: Decision
+    run: Run
+
+
+_REFUSED_HINT: Final = "`smista-mcp preview` shows every candidate with its reasons; change the step or the policy"
+_FAILED_HINT: Final = "`smista-mcp explain` shows every attempt; `smista-mcp models` shows what can be reached here"
+
+
+def _call(step: Step, prepared: _Prepared, deployment: Deployment, choice: Choice) -> Call:
+    return Call(
+        model=deployment.model,
+        prompt=step.task,
+        material=prepared.material,
+        system=SYSTEM,
+        effort=choice.effort,
+        max_output_tokens=output_limit(step.max_output_tokens, choice.effort, deployment, prepared.facts.input_tokens),
+        reasoning="reasoning" in deployment.capabilities,
+        output_ceiling=deployment.max_output_tokens,
+    )
+
+
+def _failed(run: Run) -> str:
+    tried = "; ".join(f"{one.deployment}: {one.failure} ({one.detail})" for one in run.attempts)
+    return f"no deployment gave an answer. {tried}"

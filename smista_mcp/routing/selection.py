@@ -1,0 +1,118 @@
+"""What a rule's target comes to among the eligible deployments: an ordered chain, or why there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+
+from smista_mcp.catalog.types import Deployment
+from smista_mcp.facts.types import Facts
+from smista_mcp.policy.types import Pick, Rule
+
+LONGEST_PICK: Final = 4
+"""How many deployments a `pick` puts into the chain; what comes after rarely helps and always delays an error."""
+
+TYPICAL_OUTPUT: Final = 1000
+"""Tokens of answer assumed where prices are compared and the caller states no limit."""
+
+_UNKNOWN_COST: Final = Decimal("Infinity")
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """An ordered chain of deployments and, for those a rule names but may not use, why not."""
+
+    chain: tuple[Deployment, ...]
+    passed_over: tuple[str, ...] = ()
+
+
+def select(rule: Rule, facts: Facts, eligible: Mapping[str, Deployment]) -> Selection:
+    """The deployments that `rule` wants and may have, best first; its fallbacks after its own choice."""
+    passed_over: list[str] = []
+    chain: dict[str, Deployment] = {}
+
+    def offer(names: Iterable[str]) -> None:
+        for name in names:
+            deployment = eligible.get(name)
+            if deployment is None:
+                passed_over.append(f"{name} is not eligible")
+            elif lacking := what_it_lacks(rule, facts, deployment):
+                passed_over.append(f"{name} {lacking}")
+            else:
+                chain.setdefault(name, deployment)
+
+    if rule.target.model is not None:
+        offer((rule.target.model,))
+    elif rule.target.pick is not None:
+        picked = _pick(rule, rule.target.pick, facts, eligible.values())
+        chain.update((deployment.id, deployment) for deployment in picked)
+    offer(rule.fallbacks)
+    return Selection(tuple(chain.values()), tuple(passed_over))
+
+
+def what_it_lacks(rule: Rule, facts: Facts, deployment: Deployment) -> str:
+    """What `rule` demands of a target that `deployment` does not have, in words; empty where nothing is lacking."""
+    if rule.local_only and not deployment.local:
+        return "is not local"
+    missing = [wanted for wanted in rule.requires if wanted not in deployment.capabilities]
+    if missing:
+        return f"does not offer {', '.join(missing)}"
+    floor = rule.target.min_quality
+    if floor is not None:
+        quality = deployment.quality_for(facts.intent.value)
+        if quality is None:
+            return "has no known quality"
+        if quality < floor:
+            return f"has quality {quality:g}, below {floor:g}"
+    return ""
+
+
+def _pick(rule: Rule, how: Pick, facts: Facts, eligible: Iterable[Deployment]) -> list[Deployment]:
+    fitting = [
+        deployment
+        for deployment in eligible
+        if _is_source(deployment.id, rule.target.sources) and not what_it_lacks(rule, facts, deployment)
+    ]
+    return sorted(fitting, key=_ORDERS[how](facts))[:LONGEST_PICK]
+
+
+def _is_source(deployment_id: str, sources: tuple[str, ...]) -> bool:
+    """Whether `from` names the deployment: by its id, or as one of ``provider/*``."""
+    if not sources or deployment_id in sources:
+        return True
+    return f"{deployment_id.partition('/')[0]}/*" in sources
+
+
+def expected_cost(deployment: Deployment, facts: Facts) -> Decimal:
+    """Money for the step's input and a typical answer; infinite where the price is not known."""
+    if deployment.price is None:
+        return _UNKNOWN_COST
+    output = facts.max_output_tokens or TYPICAL_OUTPUT
+    return deployment.price.input * facts.input_tokens + deployment.price.output * output
+
+
+_Order = Callable[[Deployment], tuple[object, ...]]
+
+
+def _cheapest(facts: Facts) -> _Order:
+    intent = facts.intent.value
+    return lambda one: (expected_cost(one, facts), -(one.quality_for(intent) or 0.0), one.id)
+
+
+def _best(facts: Facts) -> _Order:
+    intent = facts.intent.value
+    return lambda one: (-(one.quality_for(intent) or 0.0), expected_cost(one, facts), one.id)
+
+
+def _fastest(facts: Facts) -> _Order:
+    intent = facts.intent.value
+    return lambda one: (-(one.speed or 0.0), -(one.quality_for(intent) or 0.0), one.id)
+
+
+_ORDERS: Final[Mapping[Pick, Callable[[Facts], _Order]]] = {
+    Pick.CHEAPEST: _cheapest,
+    Pick.BEST: _best,
+    Pick.FASTEST: _fastest,
+}
