@@ -19,6 +19,18 @@ def user_policy() -> Path:
     return platformdirs.user_config_path(_APP, appauthor=False) / "policy.toml"
 
 
+def find_workspace(start: Path) -> Path:
+    """The workspace that `start` belongs to: the nearest folder from it upwards with a policy of its own, else the
+    nearest with a ``.git``, else `start` itself. So a step from a subfolder is under the repository's policy."""
+    here = start.resolve()
+    upwards = (here, *here.parents)
+    for marker in (Path(".smista") / "policy.toml", Path(".git")):
+        for folder in upwards:
+            if (folder / marker).exists():
+                return folder
+    return here
+
+
 def workspace_policy(workspace: Path) -> Path:
     """The policy file kept in a repository: ``.smista/policy.toml`` below `workspace`."""
     return workspace / ".smista" / "policy.toml"

@@ -77,11 +77,13 @@ class Engine:
         workspace: Path,
         policy_places: PolicyPlaces,
         *,
+        start: Path | None = None,
         environment: Mapping[str, str],
         ledger_file: Path,
         cache_dir: Path | None,
     ) -> None:
         self._workspace = workspace
+        self._start = (start or workspace).resolve()
         self._watch = Watch(policy_places, environment, cache_dir)
         self._ledger_file = ledger_file
         self._ledger: Ledger | None = None
@@ -89,13 +91,18 @@ class Engine:
         self._opening = asyncio.Lock()
 
     @classmethod
-    def for_workspace(cls, workspace: Path) -> Engine:
-        """An engine for `workspace` with this user's and machine's standard places and environment."""
+    def for_workspace(cls, start: Path) -> Engine:
+        """An engine for the workspace around `start`, with this user's and machine's standard places and environment.
+
+        Paths of steps are taken relative to `start`, which may be a folder inside the workspace.
+        """
         from smista_mcp.policy.layers import PolicyPlaces
 
+        workspace = places.find_workspace(start)
         return cls(
             workspace,
             PolicyPlaces.standard(workspace),
+            start=start,
             environment=os.environ,
             ledger_file=places.ledger_file(),
             cache_dir=places.cache_dir(),
@@ -119,6 +126,14 @@ class Engine:
                 await close_dialects()
             if ledger is not None:
                 await ledger.close()
+
+    async def conditions(self) -> Conditions:
+        """The policy in force, the catalog and what can be reached at this moment.
+
+        Raises:
+            PolicyError: a policy file is wrong or not to be trusted.
+        """
+        return await self._watch.now()
 
     async def preview(self, step: Step) -> Decision:
         """The decision for `step`, by the very road that `delegate` takes; nothing is run or recorded.
@@ -185,7 +200,10 @@ class Engine:
         conditions = await self._watch.now()
         policy = conditions.policy
         material: Material = await asyncio.to_thread(
-            read_context, self._workspace, step.paths, restricted=policy.restricted_paths
+            read_context,
+            self._workspace,
+            [self._from_workspace(path) for path in step.paths],
+            restricted=policy.restricted_paths,
         )
         text = material.render(step.context)
         facts = gather(
@@ -197,6 +215,12 @@ class Engine:
             input_tokens=sum(map(estimate_tokens, (SYSTEM, step.task, text))) + _FRAMING_TOKENS,
         )
         return _Prepared(conditions, facts, text, conditions.router.decide(facts))
+
+    def _from_workspace(self, path: str) -> str:
+        """A path as seen from the workspace's root; the caller stated it as seen from where it was started."""
+        if self._start == self._workspace or os.path.isabs(path):
+            return path
+        return os.path.join(os.path.relpath(self._start, self._workspace), path)
 
     async def _open(self) -> tuple[httpx2.AsyncClient, Ledger]:
         async with self._opening:

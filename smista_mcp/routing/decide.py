@@ -77,6 +77,11 @@ class Router:
         if proposed is not None:
             why = f"{proposed.id} was proposed by the caller and [overrides] allow it; without it: {why}"
             chain = (proposed, *(one for one in chain if one.id != proposed.id))
+        if chain and chain[0].trial:
+            notes.append(
+                f"{chain[0].id} is a very small model for trying things out; for real work set a provider's key or "
+                "start a local server (`smista-mcp models --all` says what is missing)"
+            )
         effort = (route.rule.effort if route else None) or facts.effort
         choices = tuple(Choice(one.id, one.provider, one.model, one.local, effort) for one in chain)
         return Decision(

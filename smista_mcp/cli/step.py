@@ -1,0 +1,57 @@
+"""The arguments that make up a step, shared by ``preview`` and ``delegate``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from smista_mcp.cli.output import add_json_flag
+from smista_mcp.errors import StepError
+from smista_mcp.facts.types import Step
+from smista_mcp.policy.types import Effort
+
+
+def add_step_arguments(parser: argparse.ArgumentParser) -> None:
+    """Give `parser` everything that a step may state, and ``--json``."""
+    parser.add_argument("task", help="what is to be done, in words; - reads it from standard input")
+    parser.add_argument(
+        "--path", action="append", default=[], metavar="PATH", help="a file, folder or glob to work on (repeat)"
+    )
+    parser.add_argument("--intent", help="the kind of work, e.g. review; guessed from the task where it is left out")
+    parser.add_argument("--skill", help="the named skill that the step uses")
+    parser.add_argument("--effort", choices=[effort.value for effort in Effort], help="how hard the model should think")
+    parser.add_argument("--label", action="append", default=[], metavar="LABEL", help="a label that rules may match")
+    parser.add_argument("--model", metavar="PROVIDER/MODEL", help="propose a model; the policy may refuse it")
+    parser.add_argument("--context", default="", metavar="TEXT", help="material to pass along; - reads standard input")
+    parser.add_argument("--max-output-tokens", type=int, metavar="N", help="most tokens of answer")
+    add_workspace_argument(parser)
+    add_json_flag(parser)
+
+
+def add_workspace_argument(parser: argparse.ArgumentParser) -> None:
+    """Give `parser` the folder it works in."""
+    parser.add_argument(
+        "--workspace", type=Path, default=Path(), metavar="DIR", help="work as if started in DIR (default: here)"
+    )
+
+
+def step_from(arguments: argparse.Namespace) -> Step:
+    """The step that the arguments state.
+
+    Raises:
+        StepError: both the task and the context are to be read from standard input.
+    """
+    if arguments.task == arguments.context == "-":
+        raise StepError("the task and --context cannot both be read from standard input")
+    return Step(
+        task=sys.stdin.read() if arguments.task == "-" else arguments.task,
+        intent=arguments.intent,
+        paths=tuple(arguments.path),
+        skill=arguments.skill,
+        effort=Effort(arguments.effort) if arguments.effort else None,
+        labels=tuple(arguments.label),
+        model=arguments.model,
+        context=sys.stdin.read() if arguments.context == "-" else arguments.context,
+        max_output_tokens=arguments.max_output_tokens,
+    )
