@@ -46,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 async def _entry(wanted: str | None) -> Entry | None:
-    if not places.ledger_file().exists():  # noqa: ASYNC240 - nothing else runs in this loop
+    if not places.ledger_file().exists():
         return None
     from smista_mcp.ledger.store import Ledger
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
 import sys
 from pathlib import Path
 
@@ -142,6 +141,6 @@ def _write(target: Path, text: str) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         half = target.with_suffix(".toml.new")
         half.write_text(text, encoding="utf-8")
-        os.replace(half, target)
+        half.replace(target)
     except OSError as error:
         raise StepError(f"cannot write {target}: {error.strerror}", hint="check the folder's permissions") from None

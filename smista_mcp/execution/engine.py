@@ -218,9 +218,9 @@ class Engine:
 
     def _from_workspace(self, path: str) -> str:
         """A path as seen from the workspace's root; the caller stated it as seen from where it was started."""
-        if self._start == self._workspace or os.path.isabs(path):
+        if self._start == self._workspace or Path(path).is_absolute():
             return path
-        return os.path.join(os.path.relpath(self._start, self._workspace), path)
+        return str(self._start.relative_to(self._workspace) / path)
 
     async def _open(self) -> tuple[httpx2.AsyncClient, Ledger]:
         async with self._opening:

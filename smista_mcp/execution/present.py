@@ -98,7 +98,8 @@ def _decision_lines(record: JsonDict) -> Iterator[str]:
     yield f"Why: {record['why']}"
     yield f"Intent: {intent['value']} (from the {intent['source']}, confidence {intent['confidence']:.2f})"
     if estimate:
-        yield f"Estimate: {estimate['input_tokens']} tokens in, at most {estimate['output_tokens']} out, {_range(estimate)}"
+        tokens = f"{estimate['input_tokens']} tokens in, at most {estimate['output_tokens']} out"
+        yield f"Estimate: {tokens}, {_range(estimate)}"
     yield from _context_lines(record["context"])
     eligible = [one["deployment"] for one in record["candidates"] if one["eligible"]]
     yield f"Eligible: {', '.join(eligible) or 'none'}"

@@ -21,7 +21,7 @@ class Eligibility:
     """Splits the catalog for one policy and snapshot."""
 
     def __init__(self, policy: Policy, catalog: Catalog, snapshot: Snapshot) -> None:
-        self._restricted = PathPatterns(policy.restricted_paths, ignore_case=True)
+        self._restricted = PathPatterns(policy.restricted_paths, fold_case=True)
         self._deployments = tuple(
             (deployment, _availability(deployment, snapshot), Candidate(deployment.id, True))
             for deployment in catalog.deployments
