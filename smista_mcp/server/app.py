@@ -83,7 +83,7 @@ class App:
             return error_reply(error)
         except Exception as error:
             # The SDK would show the model the bare exception; it needs to know what to do instead.
-            from smista_mcp.server.replies import crash_reply
+            from smista_mcp.server.results import crash_reply
 
             logger.exception("%s failed", tool)
             return crash_reply(error)
