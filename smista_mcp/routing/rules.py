@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import unicodedata
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from smista_mcp.facts.matching import PathPatterns
-from smista_mcp.facts.types import Facts
+from smista_mcp.facts.types import Facts, PathFact
 from smista_mcp.policy.types import Layer, Match, Rule
 
 _OVERRIDABLE_RANK: Final = Layer.WORKSPACE + 0.5
 """An organisation's default ranks below the workspace's rules and above the user's."""
+
+_WILD: Final = frozenset("*?[\\")
 
 
 def rank(rule: Rule) -> tuple[float, int, int, int]:
@@ -33,12 +37,15 @@ class CompiledRule:
     """A rule with its conditions in the form in which they are tested."""
 
     rule: Rule
+    intents: frozenset[str]
     skills: frozenset[str]
     labels: frozenset[str]
     paths: PathPatterns | None
 
     def matches(self, facts: Facts) -> bool:
-        """Whether every condition but the intent holds (the index has settled that one)."""
+        """Whether every condition that the rule states holds."""
+        if self.intents and facts.intent.value not in self.intents:
+            return False
         if self.skills and facts.skill not in self.skills:
             return False
         if self.labels and self.labels.isdisjoint(facts.labels):
@@ -47,27 +54,84 @@ class CompiledRule:
 
 
 class RuleIndex:
-    """All rules by intent, each list in the order of `rank`."""
+    """All rules in the order of `rank`, each filed under the one condition that rules out most steps.
+
+    Where a rule names skills it is filed under each; else under the folders its path patterns start with, if all of
+    them do; else under its intents; else it is met by every step. So a look-up costs what could match, not what there is.
+    """
 
     def __init__(self, rules: Iterable[Rule]) -> None:
-        compiled = [
-            CompiledRule(
-                rule,
-                frozenset(rule.match.skill),
-                frozenset(rule.match.labels),
-                PathPatterns(rule.match.paths) if rule.match.paths else None,
-            )
-            for rule in sorted(rules, key=rank)
-        ]
-        self._for_any_intent = tuple(one for one in compiled if not one.rule.match.intent)
-        intents = {intent for one in compiled for intent in one.rule.match.intent}
-        self._by_intent = {
-            intent: tuple(one for one in compiled if not one.rule.match.intent or intent in one.rule.match.intent)
-            for intent in intents
-        }
+        self._rules = tuple(_compile(rule) for rule in sorted(rules, key=rank))
+        self._always: list[int] = []
+        self._by_skill: defaultdict[str, list[int]] = defaultdict(list)
+        self._by_folder: defaultdict[str, list[int]] = defaultdict(list)
+        self._by_intent: defaultdict[str, list[int]] = defaultdict(list)
+        for position, one in enumerate(self._rules):
+            folders = [literal_folder(pattern) for pattern in one.rule.match.paths]
+            if one.skills:
+                _file(self._by_skill, one.skills, position)
+            elif folders and all(folders):
+                _file(self._by_folder, folders, position)
+            elif one.intents:
+                _file(self._by_intent, one.intents, position)
+            else:
+                self._always.append(position)
 
     def matching(self, facts: Facts) -> Iterator[Rule]:
         """The rules that match `facts`, first the one that is tried first."""
-        for one in self._by_intent.get(facts.intent.value, self._for_any_intent):
+        rules = self._rules
+        for position in self._possible(facts):
+            one = rules[position]
             if one.matches(facts):
                 yield one.rule
+
+    def _possible(self, facts: Facts) -> Iterable[int]:
+        """Positions of the rules whose filing condition could hold, ascending."""
+        found = self._always + self._by_intent.get(facts.intent.value, [])
+        if facts.skill is not None:
+            found += self._by_skill.get(facts.skill, [])
+        if facts.paths and self._by_folder:
+            found += self._in_folders(facts.paths)
+        found.sort()
+        return found
+
+    def _in_folders(self, paths: Iterable[PathFact]) -> set[int]:
+        found: set[int] = set()
+        for path in paths:
+            if not path.canonical:
+                # Such a path is matched by every path condition, so no folder can rule anything out.
+                return {position for filed in self._by_folder.values() for position in filed}
+            for name in path.names:
+                end = name.find("/")
+                while end != -1:
+                    found.update(self._by_folder.get(name[:end], ()))
+                    end = name.find("/", end + 1)
+        return found
+
+
+def literal_folder(pattern: str) -> str:
+    """The folder that everything matched by `pattern` lies in, e.g. ``src/auth`` for ``src/auth/**/*.py``.
+
+    Empty where there is none: a pattern without a slash inside matches at any depth, and one that begins with a
+    wildcard begins anywhere.
+    """
+    pattern = unicodedata.normalize("NFC", pattern)
+    whole = pattern.removeprefix("./").removeprefix("/")
+    anchored = "/" in whole.rstrip("/") or pattern.startswith("/")
+    folders: list[str] = []
+    for segment in whole.split("/")[:-1]:
+        if not anchored or not segment or _WILD & set(segment) or segment.startswith(("!", "#")):
+            break
+        folders.append(segment)
+    return "/".join(folders)
+
+
+def _compile(rule: Rule) -> CompiledRule:
+    match = rule.match
+    paths = PathPatterns(match.paths) if match.paths else None
+    return CompiledRule(rule, frozenset(match.intent), frozenset(match.skill), frozenset(match.labels), paths)
+
+
+def _file(index: defaultdict[str, list[int]], keys: Iterable[str], position: int) -> None:
+    for key in set(keys):
+        index[key].append(position)
