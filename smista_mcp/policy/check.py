@@ -1,0 +1,79 @@
+"""Check policy files without using them: single ones, or the layers as they are on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from smista_mcp.policy.document import Document
+from smista_mcp.policy.findings import Finding, Severity, has_errors
+from smista_mcp.policy.known import KNOWN_PROVIDERS
+from smista_mcp.policy.layers import PolicyPlaces, Reading, in_order, printable, read_file, read_places, understand
+from smista_mcp.policy.meaning import KnownModel, ties
+from smista_mcp.policy.trust import OrganisationPlace
+from smista_mcp.policy.types import Layer, Place
+
+_WORKSPACE_FILE: Final = (".smista", "policy.toml")
+
+
+def check_files(paths: Sequence[Path], *, is_known_model: KnownModel | None = None) -> tuple[Finding, ...]:
+    """Everything to say about these files, each for itself. Never raises.
+
+    Providers and intents that any of them defines are known to all. A file called ``.smista/policy.toml`` is checked
+    as a workspace's, one in the organisation's place as the organisation's, any other as nobody's in particular.
+    """
+    sources = [(_layer(path), _document(path)) for path in paths]
+    reading = understand(sources, is_known_model)
+    found = list(reading.findings)
+    for file in reading.files:
+        found.extend(ties((file.document,)))
+    found.extend(_without_type(reading))
+    return in_order(found)
+
+
+def check_places(places: PolicyPlaces, *, is_known_model: KnownModel | None = None) -> tuple[Finding, ...]:
+    """Everything to say about the layers in these places, and about what they come to. Never raises."""
+    from smista_mcp.policy.merge import merge
+
+    reading = read_places(places, is_known_model)
+    found = list(reading.findings)
+    for layer in Layer:
+        found.extend(ties(reading.of_layer(layer)))
+    if not has_errors(reading.findings):
+        policy, conflicts = merge(reading.files)
+        found.extend(conflicts)
+        if not policy.defaults:
+            message = "No layer has a [routing.default]: a step that no rule matches is refused."
+            fix = 'Write for example: [routing.default] and below it model = "ollama/qwen2.5-coder".'
+            found.append(Finding("no_default", Severity.WARNING, Place(policy.layers[0][1]), message, fix))
+    return in_order(found)
+
+
+def _layer(path: Path) -> Layer | None:
+    if path.absolute().parts[-2:] == _WORKSPACE_FILE:
+        return Layer.WORKSPACE
+    return Layer.ORGANISATION if path.absolute().is_relative_to(OrganisationPlace.standard().directory) else None
+
+
+def _document(path: Path) -> Document:
+    name = printable(str(path))
+    document = read_file(path, name)
+    if document is None:
+        missing = Finding("unreadable", Severity.ERROR, Place(name), "There is no such file.", "Check the path.")
+        document = Document(name, findings=(missing,))
+    return document
+
+
+def _without_type(reading: Reading) -> list[Finding]:
+    """Providers that need a type and have none in any of the files."""
+    from smista_mcp.policy.merge import provider_without_type
+
+    typed: set[str] = set(KNOWN_PROVIDERS)
+    places: dict[str, Place] = {}
+    for file in reading.files:
+        for name, table in ((file.tables.providers if file.tables else None) or {}).items():
+            places.setdefault(name, file.document.place(("providers", name)))
+            if table.type is not None:
+                typed.add(name)
+    return [provider_without_type(name, place) for name, place in sorted(places.items()) if name not in typed]
