@@ -57,7 +57,7 @@ class RuleIndex:
     """All rules in the order of `rank`, each filed under the one condition that rules out most steps.
 
     Where a rule names skills it is filed under each; else under the folders its path patterns start with, if all of
-    them do; else under its intents; else it is met by every step. So a look-up costs what could match, not what there is.
+    them do; else under its intents; else it is met by every step. A look-up costs what could match, no more.
     """
 
     def __init__(self, rules: Iterable[Rule]) -> None:
