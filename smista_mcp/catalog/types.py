@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import StrEnum
 from types import MappingProxyType
@@ -26,6 +26,16 @@ CAPABILITIES: Final = ("tools", "vision", "json", "reasoning")
 
 
 @dataclass(frozen=True, slots=True)
+class PriceStep:
+    """What applies to calls with more than `above` input tokens, to the whole call."""
+
+    above: int
+    input: Decimal
+    output: Decimal
+    cached_input: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Price:
     """Money per million tokens. Decimal, never float. Where a vendor prices in tiers, the dearest one."""
 
@@ -35,6 +45,19 @@ class Price:
     currency: str = "USD"
     source: str = ""
     """Where the figure comes from, e.g. ``genai-prices 0.2.3`` or ``policy``."""
+    listed_as: str = ""
+    """``provider/model`` in the list of prices where its tiers stand; empty where `input` and `output` are all
+    there is to know."""
+    steps: tuple[PriceStep, ...] = ()
+    """The tiers by size of the call, smallest first (the first is above -1, every call); empty where size does not
+    matter. `input` and `output` are the dearest of them."""
+
+    def for_input(self, tokens: int) -> Price:
+        """The price of a call with so many input tokens, without steps."""
+        for step in reversed(self.steps):
+            if tokens > step.above:
+                return replace(self, input=step.input, output=step.output, cached_input=step.cached_input, steps=())
+        return self
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +102,8 @@ class Deployment:
     """Names under which the same model answers (a dated version, a vendor's alias)."""
     known: bool = True
     """False for a model that only a policy names and the catalog knows nothing of."""
+    trial: bool = False
+    """True for a model that is there to try things out and too weak for real work; decisions say so."""
 
     def quality_for(self, intent: str) -> float | None:
         """Quality for `intent`, else the default figure, else ``None``."""
@@ -108,3 +133,96 @@ class Snapshot:
     """ISO 8601, UTC."""
     unavailable: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     """By deployment id, why it cannot be used here and now (no key, server not reachable, model not pulled)."""
+
+
+class ServerKind(StrEnum):
+    """What a server turned out to be when it was asked."""
+
+    OLLAMA = "ollama"
+    LLAMACPP = "llamacpp"
+    LMSTUDIO = "lmstudio"
+    VLLM = "vllm"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class ServedModel:
+    """A model that a server says it has."""
+
+    name: str
+    context_window: int | None = None
+    parameters: str = ""
+    """How many weights, as the server puts it, e.g. ``7.6B``."""
+    remote: bool = False
+    """The server itself sends calls for this model elsewhere."""
+    capabilities: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How a provider is to be reached, by the policy and the environment: intentions, nothing found out yet."""
+
+    id: str
+    type: str
+    dialect: Dialect
+    endpoint: Endpoint
+    vendor: str | None = None
+    """Whose machine answers, where the address proves it."""
+    list_id: str | None = None
+    """Under which name the list of prices has this vendor; ``None`` where the address does not prove the vendor."""
+    family: str | None = None
+    """The well-known provider whose models answer here by name, e.g. ``anthropic``."""
+    moved_by: str = ""
+    """The environment variable that moved the endpoint away from its well-known place."""
+    key_present: bool | None = None
+    """Whether the key and other secrets that a call needs are there, as far as that is cheap to tell (a keyring is
+    not opened); ``None``: not known. True also where none is needed."""
+    problem: str = ""
+    """Why it cannot be used as it is set up, and what to do: no key, no address, switched off; empty: nothing."""
+    declared_local: bool | None = None
+    """What trusted policy declares; ``None``: nothing, so that it has to be established."""
+    declared_at: str = ""
+    """Where the policy speaks of this provider."""
+    probe: bool = False
+    """Whether discovery may ask the server what it is and what it has."""
+    expects: ServerKind | None = None
+    """What a well-known local server has to be in order to count as itself."""
+    model_path: str | None = None
+    """Embedded provider only: the GGUF file to run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What discovery found out about one server."""
+
+    reachable: bool = False
+    kind: ServerKind = ServerKind.UNKNOWN
+    own_address: bool = False
+    """Every address that the endpoint's host stands for is this machine's."""
+    pinned: str = ""
+    """The base URL with the address that was found in place of a name, which could mean another machine later."""
+    models: tuple[ServedModel, ...] | None = None
+    """``None``: the server did not say."""
+    problem: str = ""
+    """Why it cannot be used, in words; empty where it can."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What the list of prices says of one model."""
+
+    price: Price | None = None
+    context_window: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Availability:
+    """What is there to be used, here and now. No secret is in it: keys are known by name and presence."""
+
+    taken_at: str
+    """ISO 8601, UTC."""
+    providers: Mapping[str, Reach] = field(default_factory=lambda: MappingProxyType({}))
+    findings: Mapping[str, Finding] = field(default_factory=lambda: MappingProxyType({}))
+    """By provider id; only providers that were asked are in it."""
+    listings: Mapping[str, Listing] = field(default_factory=lambda: MappingProxyType({}))
+    """By ``list_id/model``; what is not in it is looked up when the catalog is built."""

@@ -1,0 +1,242 @@
+"""What is there to be used, here and now: keys by presence, local servers by asking them.
+
+Every server that may be asked is asked at the same time, within `CONNECT_S` seconds to connect and `ANSWER_S` seconds
+in all, so that a machine with nothing running is told so at once and a server that hangs costs a second at most. No
+vendor's cloud is ever called, no key is read and none is sent.
+
+What servers answered is kept for a moment (`POSITIVE_S`, or `NEGATIVE_S` where there was none) in
+``discovery.json`` under the cache directory, so that one command after another need not ask again. The file holds
+addresses, kinds and model names; a broken one is as good as none.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from smista_mcp.catalog.build import models_to_price
+from smista_mcp.catalog.endpoints import host_and_port, plan_providers
+from smista_mcp.catalog.files import read_json, write_json
+from smista_mcp.catalog.prices import PriceFile
+from smista_mcp.catalog.types import Availability, Finding, Reach, ServedModel, ServerKind
+from smista_mcp.catalog.verdict import NAMES
+from smista_mcp.policy.types import Policy
+from smista_mcp.providers import locality
+
+if TYPE_CHECKING:
+    import httpx2
+
+CONNECT_S: Final = 0.3
+"""Seconds to look up a name, and again to connect. A server on this machine takes a millisecond."""
+ANSWER_S: Final = 1.0
+"""Seconds for everything that one server is asked."""
+POSITIVE_S: Final = 30.0
+"""Seconds for which a server that answered is not asked again: models are pulled now and then."""
+NEGATIVE_S: Final = 5.0
+"""Seconds for which one that did not is not: somebody may be about to start it."""
+
+_FILE_VERSION: Final = 1
+
+
+async def discover(policy: Policy, env: Mapping[str, str], *, cache_dir: Path | None, now: datetime) -> Availability:
+    """Look around.
+
+    Args:
+        policy: which providers there are beside the well-known ones.
+        env: the environment: which keys are set, and variables that move an endpoint.
+        cache_dir: where findings and prices are kept for later calls; ``None``: nowhere.
+        now: the present moment, aware.
+
+    Returns:
+        What was found. `Availability.taken_at` is when the oldest part of it was found out. Never raises for what a
+        server does.
+    """
+    reaches = plan_providers(policy, env)
+    kept = _Kept(cache_dir, now)
+    asked = [reach for reach in reaches if reach.probe]
+    fresh = {key: reach for reach in asked if (key := _key(reach)) not in kept.findings}
+    if fresh:
+        for key, finding in zip(fresh, await _look_at_all(tuple(fresh.values())), strict=True):
+            kept.add(key, finding)
+        kept.save()
+    prices = PriceFile(cache_dir, now)
+    wanted = models_to_price(policy, reaches)
+    if not prices.has(wanted):
+        await asyncio.to_thread(prices.fill, wanted)
+    return Availability(
+        taken_at=_timestamp(min((kept.taken_at(_key(reach)) for reach in asked), default=now)),
+        providers={reach.id: reach for reach in reaches},
+        findings={reach.id: kept.findings[_key(reach)] for reach in asked},
+        listings=prices.listings(wanted),
+    )
+
+
+async def _look_at_all(reaches: tuple[Reach, ...]) -> list[Finding]:
+    """Ask every server at the same time. The HTTP client is made only where anything accepts connections."""
+    located = await asyncio.gather(*(_locate(reach) for reach in reaches))
+    there = [(reach, finding) for reach, finding in zip(reaches, located, strict=True) if not finding.problem]
+    if not there:
+        return located
+    async with _client(any(reach.endpoint.base_url.startswith("https:") for reach, _ in there)) as client:
+        asked = await asyncio.gather(*(_ask(client, reach, finding) for reach, finding in there))
+    answered = {reach.id: finding for (reach, _), finding in zip(there, asked, strict=True)}
+    return [answered.get(reach.id, finding) for reach, finding in zip(reaches, located, strict=True)]
+
+
+def _client(secure: bool) -> httpx2.AsyncClient:
+    """A client that neither takes a proxy nor follows a redirect: it must talk to the very server it means."""
+    import httpx2
+
+    # Without TLS among the endpoints the certificates, which take longer to load than all else here, are not needed.
+    return httpx2.AsyncClient(trust_env=False, follow_redirects=False, timeout=ANSWER_S, verify=secure)
+
+
+async def _locate(reach: Reach) -> Finding:
+    base_url = reach.endpoint.base_url
+    place = host_and_port(base_url)
+    try:
+        where = await locality.locate(base_url, CONNECT_S)
+        trouble = await locality.connects(where.base_url, CONNECT_S)
+    except TimeoutError:
+        return Finding(problem=f"the name in {place} could not be looked up within {CONNECT_S:g} s")
+    except OSError:
+        return Finding(problem=f"the name in {place} means no address")
+    except ValueError:
+        return Finding(problem=f"the base_url of {reach.id} is not a usable address")
+    pinned = where.base_url if where.base_url != base_url else ""
+    return Finding(own_address=where.own, pinned=pinned, problem=f"{trouble} at {place}" if trouble else "")
+
+
+async def _ask(client: httpx2.AsyncClient, reach: Reach, located: Finding) -> Finding:
+    base_url = located.pinned or reach.endpoint.base_url
+    place = host_and_port(reach.endpoint.base_url)
+    kind, models = ServerKind.UNKNOWN, None
+    try:
+        async with asyncio.timeout(ANSWER_S):
+            if ask := locality.asker(client, base_url):
+                kind, models = await locality.identify(ask, reach.expects)
+            if kind is ServerKind.UNKNOWN and reach.expects is None:
+                models = await _listed(client, reach, base_url)
+    except TimeoutError:
+        return replace(located, problem=f"the server at {place} did not answer within {ANSWER_S:g} s")
+    found = replace(located, reachable=True, kind=kind, models=models)
+    if reach.expects is not None and kind is not reach.expects:
+        return replace(found, problem=f"the server at {place} is not {NAMES[reach.expects]}")
+    return found
+
+
+async def _listed(client: httpx2.AsyncClient, reach: Reach, base_url: str) -> tuple[ServedModel, ...] | None:
+    """The models of a server of unknown kind, where it tells them without a key."""
+    from smista_mcp.providers.registry import dialect_for
+    from smista_mcp.providers.types import ProviderError, Target
+
+    try:
+        found = await dialect_for(reach.dialect).list_models(client, Target(base_url, None, {}), ANSWER_S)
+    except ProviderError:
+        return None
+    return tuple(
+        ServedModel(one.name, one.context_window, one.parameters, one.remote, one.capabilities) for one in found
+    )
+
+
+def _key(reach: Reach) -> str:
+    """What tells one question to one server from another."""
+    asked = f"{reach.endpoint.base_url}\n{reach.dialect}\n{reach.expects}"
+    return hashlib.sha256(asked.encode()).hexdigest()[:32]
+
+
+def _timestamp(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class _Kept:
+    """Findings of a moment ago."""
+
+    def __init__(self, cache_dir: Path | None, now: datetime) -> None:
+        self._path = None if cache_dir is None else cache_dir / "discovery.json"
+        self._now = now
+        self._times: dict[str, datetime] = {}
+        self.findings: dict[str, Finding] = {}
+        """By key; only those that still hold."""
+        content = None if self._path is None else read_json(self._path)
+        if isinstance(content, dict) and content.get("version") == _FILE_VERSION:
+            entries = content.get("findings")
+            for key, entry in entries.items() if isinstance(entries, dict) else ():
+                self._take(key, entry)
+
+    def add(self, key: str, finding: Finding) -> None:
+        """Remember what was found out just now."""
+        self.findings[key] = finding
+        self._times[key] = self._now
+
+    def taken_at(self, key: str) -> datetime:
+        """When the finding was made."""
+        return self._times[key]
+
+    def save(self) -> None:
+        """Write what still holds."""
+        if self._path is not None:
+            entries = {
+                key: {"at": self._times[key].isoformat(), **_to_json(finding)}
+                for key, finding in sorted(self.findings.items())
+            }
+            write_json(self._path, {"version": _FILE_VERSION, "findings": entries})
+
+    def _take(self, key: str, entry: object) -> None:
+        try:
+            if not isinstance(entry, dict):
+                return
+            made = datetime.fromisoformat(entry["at"])
+            finding = _from_json(entry)
+            age = self._now - made
+        except (KeyError, TypeError, ValueError):
+            return
+        longest = NEGATIVE_S if finding.problem else POSITIVE_S
+        if timedelta(0) <= age < timedelta(seconds=longest):
+            self.findings[key] = finding
+            self._times[key] = made
+
+
+def _to_json(finding: Finding) -> dict[str, Any]:
+    models = None
+    if finding.models is not None:
+        models = [
+            [one.name, one.context_window, one.parameters, one.remote, sorted(one.capabilities)]
+            for one in finding.models
+        ]
+    return {
+        "reachable": finding.reachable,
+        "kind": finding.kind.value,
+        "own": finding.own_address,
+        "pinned": finding.pinned,
+        "models": models,
+        "problem": finding.problem,
+    }
+
+
+def _from_json(entry: dict[str, Any]) -> Finding:
+    """The finding that `_to_json` wrote.
+
+    Raises:
+        KeyError, TypeError, ValueError: it is something else.
+    """
+    models = entry["models"]
+    if models is not None:
+        models = tuple(_model(*one) for one in models)
+    texts, flags = (entry["pinned"], entry["problem"]), (entry["reachable"], entry["own"])
+    if not all(isinstance(one, str) for one in texts) or not all(isinstance(one, bool) for one in flags):
+        raise TypeError("not a finding")
+    return Finding(flags[0], ServerKind(entry["kind"]), flags[1], texts[0], models, texts[1])
+
+
+def _model(name: object, window: object, parameters: object, remote: object, capabilities: object) -> ServedModel:
+    if not isinstance(name, str) or not isinstance(parameters, str) or not isinstance(remote, bool):
+        raise TypeError("not a model")
+    if not isinstance(capabilities, list) or not (window is None or isinstance(window, int)):
+        raise TypeError("not a model")
+    return ServedModel(name, window, parameters, remote, frozenset(str(one) for one in capabilities))
