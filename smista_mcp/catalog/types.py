@@ -21,6 +21,14 @@ class Dialect(StrEnum):
     EMBEDDED = "embedded"
 
 
+class Scope(StrEnum):
+    """How widely one deployment may be served from."""
+
+    REGION = "region"
+    ZONE = "zone"
+    GLOBAL = "global"
+
+
 CAPABILITIES: Final = ("tools", "vision", "json", "reasoning")
 """What `requires` may ask of a model."""
 
@@ -102,6 +110,24 @@ class Deployment:
     """Names under which the same model answers (a dated version, a vendor's alias)."""
     known: bool = True
     """False for a model that only a policy names and the catalog knows nothing of."""
+    family: str | None = None
+    """Whose model it is and which, e.g. ``claude``, ``gpt``, ``llama``; the same wherever it is served."""
+    processing_countries: frozenset[str] | None = None
+    """Every country (ISO 3166 alpha-2) in which a call may be processed; ``None``: not known."""
+    storage_countries: frozenset[str] | None = None
+    """Every country in which anything of a call may be stored; empty: nothing is stored; ``None``: not known."""
+    serving_scope: Scope | None = None
+    operator_country: str | None = None
+    """Where the operator is established: whose law reaches it."""
+    zero_retention: bool | None = None
+    trains_on_data: bool | None = None
+    certifications: frozenset[str] = frozenset()
+    evidence_url: str = ""
+    """Where the facts above are written down by the operator."""
+    evidence_date: str = ""
+    """When that was read, ISO 8601."""
+    latency_ms: int | None = None
+    """Typical milliseconds for a short answer; ``None``: not known."""
     trial: bool = False
     """True for a model that is there to try things out and too weak for real work; decisions say so."""
 
@@ -126,6 +152,14 @@ class Catalog:
 
 
 @dataclass(frozen=True, slots=True)
+class BudgetStanding:
+    """How much of a budget is gone: settled and held, in its own currency."""
+
+    settled: Decimal
+    held: Decimal = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """What was true of the deployments at one moment; recorded with the decision so that it can be replayed."""
 
@@ -133,6 +167,8 @@ class Snapshot:
     """ISO 8601, UTC."""
     unavailable: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     """By deployment id, why it cannot be used here and now (no key, server not reachable, model not pulled)."""
+    budgets: Mapping[str, BudgetStanding] = field(default_factory=lambda: MappingProxyType({}))
+    """By budget name, for the counter that this step would fall under."""
 
 
 class ServerKind(StrEnum):

@@ -23,6 +23,8 @@ class Step:
     context: str = ""
     """Material the caller passes along, beside the files."""
     max_output_tokens: int | None = None
+    data: tuple[str, ...] = ()
+    """Classes of data that the caller says the step holds, e.g. ``personal``."""
 
 
 class Source(StrEnum):
@@ -113,6 +115,47 @@ class ContextPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class Values:
+    """What is known of one thing about a step (its tenant, its labels), by source."""
+
+    bound: frozenset[str] = frozenset()
+    observed: frozenset[str] = frozenset()
+    asserted: frozenset[str] = frozenset()
+
+    @property
+    def proven(self) -> frozenset[str]:
+        """What may grant something: nothing that was only asserted."""
+        return self.bound | self.observed
+
+    @property
+    def all(self) -> frozenset[str]:
+        """What may narrow: everything, whoever said it."""
+        return self.bound | self.observed | self.asserted
+
+
+@dataclass(frozen=True, slots=True)
+class Attributes:
+    """What is known of a step beside its task and files.
+
+    `labels`, `data` and `languages` are sets: what is not in them is not so. The others are single values: with no
+    value at all they are *unknown*, which every guardrail's condition takes as met and no guarantee's does.
+    """
+
+    labels: Values = Values()
+    data: Values = Values()
+    """Classes of data, e.g. ``personal``, ``regulated``."""
+    languages: Values = Values()
+    """Programming languages of the files, by their ending, e.g. ``python``."""
+    tier: Values = Values()
+    tenant: Values = Values()
+    team: Values = Values()
+    workload: Values = Values()
+    user: Values = Values()
+    repo: Values = Values()
+    """``host/owner/name`` of each remote, lower case."""
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """All that routing knows about a step."""
 
@@ -128,5 +171,9 @@ class Facts:
     """Estimate of everything that is sent: task, context, files, framing."""
     max_output_tokens: int | None = None
     context: ContextPlan = ContextPlan()
+    attributes: Attributes = Attributes()
+    suspected_intents: tuple[str, ...] = ()
+    """What else the task may be, by the policy's and our own classification, whatever the caller says it is:
+    guardrails meet these too, so that a wrong intent does not lead around them."""
     task_sha256: str = ""
     task_chars: int = 0

@@ -106,6 +106,164 @@ class Match:
     skill: tuple[str, ...] = ()
     paths: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
+    data: tuple[str, ...] = ()
+    tier: tuple[str, ...] = ()
+    tenant: tuple[str, ...] = ()
+    team: tuple[str, ...] = ()
+    workload: tuple[str, ...] = ()
+    repo: tuple[str, ...] = ()
+    """Shell-style patterns over ``host/owner/name`` of the repository's remote, case-blind."""
+    languages: tuple[str, ...] = ()
+    min_tokens: int | None = None
+    """Least estimated input tokens, inclusive."""
+    max_tokens: int | None = None
+    """Most estimated input tokens, inclusive."""
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """An amount in one currency (ISO 4217). Never a float."""
+
+    amount: Decimal
+    currency: str = "USD"
+
+    def __str__(self) -> str:
+        return f"{self.amount:f} {self.currency}"
+
+
+@dataclass(frozen=True, slots=True)
+class Demands:
+    """What a guardrail requires or forbids of a deployment. What is not stated is ``None`` or empty.
+
+    Under `require` every stated demand must be met; under `forbid` none of the stated things may be true. `max_cost`,
+    `max_latency_ms` and `tools` make sense only under `require`, and are refused elsewhere.
+    """
+
+    local: bool | None = None
+    regions: tuple[str, ...] = ()
+    """Names from ``[regions]`` or ISO 3166 alpha-2 country codes."""
+    vendors: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+    """``provider/model``, a group's name, or ``provider/*``."""
+    zero_retention: bool | None = None
+    certifications: tuple[str, ...] = ()
+    """Required: all of them. Forbidden: any of them."""
+    max_cost: Money | None = None
+    max_latency_ms: int | None = None
+    tools: Mapping[Tool, Permission] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, slots=True)
+class Guardrail:
+    """One ``[[guardrails]]`` entry: only ever takes candidates away or tightens."""
+
+    name: str
+    layer: Layer
+    order: int
+    match: Match
+    place: Place
+    unless: Match | None = None
+    """An exemption: holds only by facts that are bound or observed, never by what the caller asserts."""
+    require: Demands = Demands()
+    forbid: Demands = Demands()
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Guarantee:
+    """One ``[[guarantees]]`` entry (organisation only): lifts economic ceilings, and nothing else."""
+
+    name: str
+    order: int
+    match: Match
+    place: Place
+    unlimited_cost: bool = True
+    why: str = ""
+
+
+class Per(StrEnum):
+    """What a budget is counted by."""
+
+    USER = "user"
+    TEAM = "team"
+    TENANT = "tenant"
+    PROJECT = "project"
+    RULE = "rule"
+    MODEL = "model"
+
+
+class Period(StrEnum):
+    """How long a budget lasts before it begins anew (calendar periods, UTC)."""
+
+    DAY = "day"
+    WEEK = "week"
+    MONTH = "month"
+    YEAR = "year"
+
+
+class Then(StrEnum):
+    """What happens to a step whose worst case no longer fits into a budget."""
+
+    SPILL = "spill"
+    ASK = "ask"
+    DENY = "deny"
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """One ``[[budgets]]`` entry. Its standing enters decisions with the snapshot."""
+
+    name: str
+    layer: Layer
+    order: int
+    per: Per
+    limit: Money
+    period: Period
+    then: Then
+    place: Place
+    match: Match = Match()
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """``[groups.<name>]``: models that one name stands for, in the order in which they are tried."""
+
+    name: str
+    layer: Layer
+    models: tuple[str, ...]
+    weights: tuple[int, ...] = ()
+    """One a model, or none at all."""
+    place: Place | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """``[identity]``: who runs this, from the organisation's or the user's file; the organisation's word wins."""
+
+    user: str | None = None
+    team: str | None = None
+    tenant: str | None = None
+    tier: str | None = None
+    workload: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Repository:
+    """One ``[[repositories]]`` entry: what is bound to a repository, known by its remote or its folder."""
+
+    layer: Layer
+    order: int
+    place: Place
+    remote: tuple[str, ...] = ()
+    """Shell-style patterns over ``host/owner/name``."""
+    path: tuple[str, ...] = ()
+    """Absolute folders (``~`` is the user's home), shell-style; the real path is compared."""
+    labels: tuple[str, ...] = ()
+    data: tuple[str, ...] = ()
+    tier: str | None = None
+    tenant: str | None = None
+    team: str | None = None
+    workload: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +294,10 @@ class Rule:
     local_only: bool = False
     requires: tuple[str, ...] = ()
     """Capabilities that a deployment must have, e.g. ``tools``."""
+    max_cost: Money | None = None
+    max_latency_ms: int | None = None
+    tools: Mapping[Tool, Permission] = field(default_factory=lambda: MappingProxyType({}))
+    """Narrows what ``[tools.permissions]`` allow, never widens it."""
     overridable: bool = False
     """Organisation only: a default that ranks below the workspace's rules."""
 
@@ -238,6 +400,15 @@ class Policy:
     models: Mapping[str, ModelSettings] = field(default_factory=lambda: MappingProxyType({}))
     overrides: Overrides = Overrides()
     permissions: Mapping[Tool, Permission] = field(default_factory=lambda: MappingProxyType({}))
+    guardrails: tuple[Guardrail, ...] = ()
+    guarantees: tuple[Guarantee, ...] = ()
+    budgets: tuple[Budget, ...] = ()
+    regions: Mapping[str, frozenset[str]] = field(default_factory=lambda: MappingProxyType({}))
+    """ISO 3166 alpha-2 codes by name; what the organisation defines nobody below redefines."""
+    groups: Mapping[str, Group] = field(default_factory=lambda: MappingProxyType({}))
+    identity: Identity = Identity()
+    repositories: tuple[Repository, ...] = ()
+    """Most trusted layer first; for a single value the first that states it wins, labels and data are united."""
     layers: tuple[tuple[Layer, str], ...] = ()
     """Which files took part, most trusted first."""
     owner: str | None = None
