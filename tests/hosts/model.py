@@ -85,7 +85,7 @@ class ScriptedModel:
         yield {"type": "response.created", "response": response}
         yield {"type": "response.output_item.added", "output_index": 0, "item": item}
         yield {"type": "response.output_item.done", "output_index": 0, "item": item}
-        usage = {"input_tokens": 1, "output_tokens": 1, "total_tokens": 2}
+        usage: JsonDict = {"input_tokens": 1, "output_tokens": 1, "total_tokens": 2}
         usage |= {"input_tokens_details": {"cached_tokens": 0}, "output_tokens_details": {"reasoning_tokens": 0}}
         yield {
             "type": "response.completed",
@@ -131,7 +131,13 @@ class ScriptedModel:
 
     def _text_item(self) -> JsonDict:
         content = [{"type": "output_text", "text": DONE, "annotations": []}]
-        return {"type": "message", "id": self._id("msg"), "role": "assistant", "status": "completed", "content": content}
+        return {
+            "type": "message",
+            "id": self._id("msg"),
+            "role": "assistant",
+            "status": "completed",
+            "content": content,
+        }
 
     def _id(self, kind: str) -> str:
         return f"{kind}_{next(self._numbers):06d}"
