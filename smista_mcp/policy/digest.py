@@ -22,7 +22,7 @@ _SETS: Final = frozenset(
     {"intent", "skill", "paths", "labels", "sources", "requires", "keywords", "capabilities", "aliases",
      "restricted_paths", "models"}
 )  # fmt: skip
-"""Lists of which each entry counts for itself. (Patterns are among them: the language has no exceptions.)"""
+"""Lists of which each entry counts for itself; patterns too, unless there is an exception (``!``) among them."""
 
 
 def digest(policy: Policy) -> str:
@@ -60,7 +60,8 @@ def _plain(value: object, key: str = "") -> Any:
 
 def _many(values: Iterable[object], key: str) -> list[Any]:
     plain = [_plain(value) for value in values]
-    return sorted(set(plain)) if key in _SETS and all(isinstance(one, str) for one in plain) else plain
+    ordered = key == "paths" and any(one.startswith("!") for one in plain)
+    return sorted(set(plain)) if key in _SETS and not ordered else plain
 
 
 def _decimal(value: Decimal) -> str:

@@ -105,7 +105,7 @@ def _refused(file: str, line: int, code: str, message: str, fix: str) -> Documen
 
 
 def _syntax(file: str, text: str, said: str) -> Document:
-    line, column = text.count("\n") + 1, 0
+    line, column = text.rstrip().count("\n") + 1, 0
     if found := _AT_LINE.search(said):
         line, column = int(found[1]), int(found[2])
     said = masked(_AT_END.sub("", _AT_LINE.sub("", said)))

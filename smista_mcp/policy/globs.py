@@ -28,11 +28,18 @@ _SYSTEM_ROOTS: Final = re.compile(
 )
 
 
-def problem(pattern: str) -> tuple[str, str] | None:
+def problem(pattern: str, *, exceptions: bool = True) -> tuple[str, str] | None:
     """What is wrong with `pattern` and what to write instead, or ``None`` where it is good.
 
-    The first part completes the sentence "the pattern … ".
+    The first part completes the sentence "the pattern … ". `exceptions` says whether it may begin with ``!``, which
+    takes out again what an earlier pattern of its list matched.
     """
+    if pattern.startswith("!"):
+        if not exceptions:
+            return "begins with `!`, and nothing may be taken out again here", "Name what should match."
+        pattern = pattern[1:]
+        if pattern.startswith("!"):
+            return "begins with `!` twice", "Write one."
     return _form(pattern) or _reach(pattern) or _wildcards(pattern) or _compiled(pattern)
 
 
@@ -45,8 +52,6 @@ def _form(pattern: str) -> tuple[str, str] | None:
         return "contains a control character", "Remove it."
     if pattern != pattern.strip():
         return "begins or ends with a space", "Remove the space."
-    if pattern.startswith("!"):
-        return "begins with `!`", "Exceptions are not part of the language: name what should match."
     if pattern.startswith("#"):
         return "begins with `#`, which gitignore reads as a comment", "Write `\\\\#…` for a name that begins with it."
     return None

@@ -196,7 +196,7 @@ def _capped(findings: tuple[Finding, ...], file: str) -> tuple[Finding, ...]:
     if len(findings) <= MAX_FINDINGS:
         return findings
     errors_first = sorted(findings, key=lambda one: one.severity is not Severity.ERROR)[:MAX_FINDINGS]
-    left = f"{len(findings) - MAX_FINDINGS} more findings are not shown."
+    left = f"There are more than these {MAX_FINDINGS} findings."
     return (
         *errors_first,
         Finding("more_findings", Severity.INFO, Place(file), left, "Mend the first ones and check again."),

@@ -232,7 +232,7 @@ class _Checks:
 
     def privacy(self) -> Iterator[Finding]:
         """``[privacy]``."""
-        yield from self._patterns_in(("privacy",), _table(self._data, "privacy"), "restricted_paths")
+        yield from self._patterns_in(("privacy",), _table(self._data, "privacy"), "restricted_paths", exceptions=False)
 
     def overrides(self) -> Iterator[Finding]:
         """``[overrides]``."""
@@ -369,11 +369,16 @@ class _Checks:
         message = f"The intent {shown(intent)} is neither built in nor defined by a classification rule."
         yield self._found("unknown_intent", Severity.WARNING, path, message, fix)
 
-    def _patterns_in(self, path: Path, table: dict[str, Any], key: str) -> Iterator[Finding]:
-        for at, pattern in _texts(table, key):
+    def _patterns_in(
+        self, path: Path, table: dict[str, Any], key: str, *, exceptions: bool = True
+    ) -> Iterator[Finding]:
+        for position, (at, pattern) in enumerate(_texts(table, key)):
+            if position == 0 and exceptions and pattern.startswith("!"):
+                message = f"The pattern {shown(pattern)} is an exception to nothing."
+                yield self._error("bad_glob", (*path, *at), message, "Put what should match before it.")
             # What is no usable text at all is reported by the schema.
             usable = pattern.isprintable() and pattern == pattern.strip() != ""
-            wrong = globs.problem(pattern) if usable else None
+            wrong = globs.problem(pattern, exceptions=exceptions) if usable else None
             if wrong is not None:
                 yield self._error("bad_glob", (*path, *at), f"The pattern {shown(pattern)} {wrong[0]}.", wrong[1])
 
