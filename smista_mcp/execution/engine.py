@@ -27,7 +27,7 @@ from smista_mcp.facts.tokens import estimate_tokens
 from smista_mcp.facts.types import Facts, Step
 from smista_mcp.ledger.types import Run, RunOutcome
 from smista_mcp.providers.types import Call, StopReason
-from smista_mcp.routing.decide import output_limit
+from smista_mcp.routing.cost import output_limit
 from smista_mcp.routing.decision import Choice, Decision, Outcome
 from smista_mcp.routing.record import decision_json
 
@@ -254,7 +254,7 @@ def _call(step: Step, prepared: _Prepared, deployment: Deployment, choice: Choic
         material=prepared.material,
         system=SYSTEM,
         effort=choice.effort,
-        max_output_tokens=output_limit(step.max_output_tokens, choice.effort, deployment, prepared.facts.input_tokens),
+        max_output_tokens=output_limit(step.max_output_tokens, deployment, prepared.facts.input_tokens),
         reasoning="reasoning" in deployment.capabilities,
         output_ceiling=deployment.max_output_tokens,
     )

@@ -20,12 +20,17 @@ class Outcome(StrEnum):
     """No rule matches and no layer has a default."""
     NO_ELIGIBLE_MODEL = "no_eligible_model"
     """Something matches, but nothing it names may be used."""
+    OVER_BUDGET = "over_budget"
+    """A budget has no room for the step's worst case, and nothing cheaper may have it."""
+    NEEDS_APPROVAL = "needs_approval"
+    """A budget asks a person before more is spent."""
 
 
 class ReasonCode(StrEnum):
     """Why a candidate is not eligible."""
 
     UNAVAILABLE = "unavailable"
+    GUARDRAIL = "guardrail"
     RESTRICTED_PATH = "restricted_path"
     WINDOW = "window"
 
@@ -115,6 +120,10 @@ class Decision:
     """SHA-256 (hex) of the catalog and the snapshot that were decided on."""
     estimate: Estimate | None = None
     permissions: Mapping[Tool, Permission] = field(default_factory=lambda: MappingProxyType({}))
+    guardrails: tuple[str, ...] = ()
+    """Names of the guardrails that the step meets, as ``layer:name``."""
+    guarantees: tuple[str, ...] = ()
+    """Names of the guarantees that hold for it."""
     notes: tuple[str, ...] = ()
     """What else the caller should know: a proposal that was not taken, a trial-only model."""
 

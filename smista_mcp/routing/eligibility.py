@@ -2,32 +2,75 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from smista_mcp.catalog.types import Catalog, Deployment, Snapshot
 from smista_mcp.facts.matching import PathPatterns
 from smista_mcp.facts.types import Facts
-from smista_mcp.policy.types import Policy
+from smista_mcp.policy.types import Permission, Policy, Tool
 from smista_mcp.routing.decision import Candidate, Reason, ReasonCode
+from smista_mcp.routing.guardrails import CompiledGuardrail, strictest
+from smista_mcp.routing.limits import ASSUMED_WINDOW, LEAST_OUTPUT
+from smista_mcp.routing.names import ModelNames
 
-ASSUMED_WINDOW: Final = 8192
-"""Tokens that a model whose window nobody knows is taken to have: the least that current models offer."""
 
-LEAST_OUTPUT: Final = 512
-"""Tokens that must be left for the answer where the caller states no need of its own."""
+@dataclass(frozen=True, slots=True)
+class Split:
+    """The catalog, split for one step. Both halves are sorted by id."""
+
+    candidates: tuple[Candidate, ...]
+    """All deployments, with every reason of those that are excluded."""
+    eligible: Mapping[str, Deployment]
+    guardrails: tuple[str, ...]
+    """``layer:name`` of those that the step meets."""
+    tools: Mapping[Tool, Permission]
+    """The strictest that those guardrails demand."""
 
 
 class Eligibility:
     """Splits the catalog for one policy and snapshot."""
 
-    def __init__(self, policy: Policy, catalog: Catalog, snapshot: Snapshot) -> None:
+    def __init__(self, policy: Policy, catalog: Catalog, snapshot: Snapshot, names: ModelNames) -> None:
         self._restricted = PathPatterns(policy.restricted_paths, fold_case=True)
+        self._guardrails = tuple(CompiledGuardrail(one, policy, catalog, names) for one in policy.guardrails)
         self._deployments = tuple(
             (deployment, _availability(deployment, snapshot), Candidate(deployment.id, True))
             for deployment in catalog.deployments
         )
 
-    def restricted_names(self, facts: Facts) -> tuple[str, ...]:
+    def split(self, facts: Facts, *, cost_is_lifted: bool) -> Split:
+        """Split the catalog for a step; `cost_is_lifted` where a guarantee lifts ceilings on cost."""
+        kept = [one for one in self._guardrails if one.matches(facts)]
+        limiting = [one for one in kept if one.has_limits]
+        restricted = self._restricted_names(facts)
+        needed = facts.input_tokens + (facts.max_output_tokens or LEAST_OUTPUT)
+        candidates: list[Candidate] = []
+        eligible: dict[str, Deployment] = {}
+        for deployment, unavailable, accepted in self._deployments:
+            name = deployment.id
+            reasons = [] if unavailable is None else [unavailable]
+            for guardrail in kept:
+                if name in guardrail.taken:
+                    reasons.append(guardrail.taken[name])
+            for guardrail in limiting:
+                over = guardrail.over_limits(deployment, facts, cost_is_lifted=cost_is_lifted)
+                if over is not None:
+                    reasons.append(over)
+            if restricted and not deployment.local:
+                reasons.append(_restricted_reason(restricted, deployment))
+            if needed > (deployment.context_window or ASSUMED_WINDOW):
+                reasons.append(_window_reason(needed, deployment))
+            if reasons:
+                candidates.append(Candidate(name, False, tuple(reasons)))
+            else:
+                candidates.append(accepted)
+                eligible[name] = deployment
+        met = tuple(f"{one.guardrail.layer.label}:{one.guardrail.name}" for one in kept)
+        tools = strictest(*(one.guardrail.require.tools for one in kept))
+        return Split(tuple(candidates), eligible, met, tools)
+
+    def _restricted_names(self, facts: Facts) -> tuple[str, ...]:
         """The step's paths that may not leave this machine, as the caller declared them.
 
         A path that could not be made canonical counts as restricted.
@@ -37,26 +80,6 @@ class Eligibility:
             if not path.canonical or self._restricted.matches(path.names):
                 found[path.declared] = None
         return tuple(found)
-
-    def split(self, facts: Facts) -> tuple[tuple[Candidate, ...], tuple[Deployment, ...]]:
-        """Every deployment as a candidate with all its reasons, and those that are eligible; both sorted by id."""
-        restricted = self.restricted_names(facts)
-        needed = facts.input_tokens + (facts.max_output_tokens or LEAST_OUTPUT)
-        candidates: list[Candidate] = []
-        eligible: list[Deployment] = []
-        for deployment, unavailable, accepted in self._deployments:
-            window = deployment.context_window or ASSUMED_WINDOW
-            if unavailable is None and needed <= window and (deployment.local or not restricted):
-                candidates.append(accepted)
-                eligible.append(deployment)
-                continue
-            reasons = [] if unavailable is None else [unavailable]
-            if restricted and not deployment.local:
-                reasons.append(_restricted_reason(restricted, deployment))
-            if needed > window:
-                reasons.append(_window_reason(needed, deployment))
-            candidates.append(Candidate(deployment.id, False, tuple(reasons)))
-        return tuple(candidates), tuple(eligible)
 
 
 def _availability(deployment: Deployment, snapshot: Snapshot) -> Reason | None:

@@ -25,6 +25,8 @@ def decision_json(decision: Decision) -> JsonDict:
         "rule": _rule(decision.rule) if decision.rule else None,
         "why": decision.why,
         "notes": list(decision.notes),
+        "guardrails": list(decision.guardrails),
+        "guarantees": list(decision.guarantees),
         "candidates": [
             {
                 "deployment": candidate.deployment,

@@ -5,12 +5,12 @@ from __future__ import annotations
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Final
 
-from smista_mcp.facts.matching import PathPatterns
 from smista_mcp.facts.types import Facts, PathFact
 from smista_mcp.policy.types import Layer, Match, Rule
+from smista_mcp.routing.conditions import Conditions, Reading
 
 _OVERRIDABLE_RANK: Final = Layer.WORKSPACE + 0.5
 """An organisation's default ranks below the workspace's rules and above the user's."""
@@ -29,7 +29,7 @@ def rank(rule: Rule) -> tuple[float, int, int, int]:
 
 def specificity(match: Match) -> int:
     """How many kinds of condition `match` states: skill, paths, intent, and each of the others."""
-    return sum(map(bool, (match.skill, match.paths, match.intent, match.labels)))
+    return sum(getattr(match, one.name) not in ((), None) for one in fields(match))
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,20 +37,7 @@ class CompiledRule:
     """A rule with its conditions in the form in which they are tested."""
 
     rule: Rule
-    intents: frozenset[str]
-    skills: frozenset[str]
-    labels: frozenset[str]
-    paths: PathPatterns | None
-
-    def matches(self, facts: Facts) -> bool:
-        """Whether every condition that the rule states holds."""
-        if self.intents and facts.intent.value not in self.intents:
-            return False
-        if self.skills and facts.skill not in self.skills:
-            return False
-        if self.labels and self.labels.isdisjoint(facts.labels):
-            return False
-        return self.paths is None or any(not path.canonical or self.paths.matches(path.names) for path in facts.paths)
+    conditions: Conditions
 
 
 class RuleIndex:
@@ -67,13 +54,13 @@ class RuleIndex:
         self._by_folder: defaultdict[str, list[int]] = defaultdict(list)
         self._by_intent: defaultdict[str, list[int]] = defaultdict(list)
         for position, one in enumerate(self._rules):
-            folders = [literal_folder(pattern) for pattern in one.rule.match.paths]
-            if one.skills:
-                _file(self._by_skill, one.skills, position)
+            folders = _folders(one.rule)
+            if one.rule.match.skill:
+                _file(self._by_skill, one.rule.match.skill, position)
             elif folders and all(folders):
                 _file(self._by_folder, folders, position)
-            elif one.intents:
-                _file(self._by_intent, one.intents, position)
+            elif one.rule.match.intent:
+                _file(self._by_intent, one.rule.match.intent, position)
             else:
                 self._always.append(position)
 
@@ -82,7 +69,7 @@ class RuleIndex:
         rules = self._rules
         for position in self._possible(facts):
             one = rules[position]
-            if one.matches(facts):
+            if one.conditions.hold(facts):
                 yield one.rule
 
     def _possible(self, facts: Facts) -> Iterable[int]:
@@ -99,14 +86,20 @@ class RuleIndex:
         found: set[int] = set()
         for path in paths:
             if not path.canonical:
-                # Such a path is matched by every path condition, so no folder can rule anything out.
+                # A protective rule is met by such a path wherever it looks, so no folder can rule anything out.
                 return {position for filed in self._by_folder.values() for position in filed}
             for name in path.names:
-                end = name.find("/")
-                while end != -1:
-                    found.update(self._by_folder.get(name[:end], ()))
-                    end = name.find("/", end + 1)
+                for folder in folders_of(name):
+                    found.update(self._by_folder.get(folder, ()))
         return found
+
+
+def folders_of(name: str) -> Iterator[str]:
+    """Every folder that `name` lies in, outermost first: ``src`` and ``src/auth`` for ``src/auth/login.py``."""
+    end = name.find("/")
+    while end != -1:
+        yield name[:end]
+        end = name.find("/", end + 1)
 
 
 def literal_folder(pattern: str) -> str:
@@ -126,10 +119,14 @@ def literal_folder(pattern: str) -> str:
     return "/".join(folders)
 
 
+def _folders(rule: Rule) -> list[str]:
+    """The folders to file `rule` under: also case-folded where its patterns are tried so; empty strings for none."""
+    folders = [literal_folder(pattern) for pattern in rule.match.paths]
+    return folders + [folder.casefold() for folder in folders] if rule.local_only else folders
+
+
 def _compile(rule: Rule) -> CompiledRule:
-    match = rule.match
-    paths = PathPatterns(match.paths) if match.paths else None
-    return CompiledRule(rule, frozenset(match.intent), frozenset(match.skill), frozenset(match.labels), paths)
+    return CompiledRule(rule, Conditions(rule.match, Reading.RULE, protective=rule.local_only))
 
 
 def _file(index: defaultdict[str, list[int]], keys: Iterable[str], position: int) -> None:

@@ -10,6 +10,9 @@ from typing import Final
 from smista_mcp.catalog.types import Deployment
 from smista_mcp.facts.types import Facts
 from smista_mcp.policy.types import Pick, Rule
+from smista_mcp.routing.cost import over_ceiling
+from smista_mcp.routing.guardrails import over_latency
+from smista_mcp.routing.names import ModelNames
 
 LONGEST_PICK: Final = 4
 """How many deployments a `pick` puts into the chain; what comes after rarely helps and always delays an error."""
@@ -28,17 +31,19 @@ class Selection:
     passed_over: tuple[str, ...] = ()
 
 
-def select(rule: Rule, facts: Facts, eligible: Mapping[str, Deployment]) -> Selection:
+def select(
+    rule: Rule, facts: Facts, eligible: Mapping[str, Deployment], names: ModelNames, *, cost_is_lifted: bool
+) -> Selection:
     """The deployments that `rule` wants and may have, best first; its fallbacks after its own choice."""
     passed_over: list[str] = []
     chain: dict[str, Deployment] = {}
 
-    def offer(names: Iterable[str]) -> None:
-        for name in names:
+    def offer(wanted: Iterable[str]) -> None:
+        for name in names.expand(wanted):
             deployment = eligible.get(name)
             if deployment is None:
                 passed_over.append(f"{name} is not eligible")
-            elif lacking := what_it_lacks(rule, facts, deployment):
+            elif lacking := what_it_lacks(rule, facts, deployment, cost_is_lifted=cost_is_lifted):
                 passed_over.append(f"{name} {lacking}")
             else:
                 chain.setdefault(name, deployment)
@@ -46,13 +51,19 @@ def select(rule: Rule, facts: Facts, eligible: Mapping[str, Deployment]) -> Sele
     if rule.target.model is not None:
         offer((rule.target.model,))
     elif rule.target.pick is not None:
-        picked = _pick(rule, rule.target.pick, facts, eligible.values())
-        chain.update((deployment.id, deployment) for deployment in picked)
+        sources = names.expand(rule.target.sources) if rule.target.sources else eligible
+        fitting = [
+            eligible[name]
+            for name in sources
+            if name in eligible and not what_it_lacks(rule, facts, eligible[name], cost_is_lifted=cost_is_lifted)
+        ]
+        best_first = sorted(fitting, key=_ORDERS[rule.target.pick](facts))
+        chain.update((deployment.id, deployment) for deployment in best_first[:LONGEST_PICK])
     offer(rule.fallbacks)
     return Selection(tuple(chain.values()), tuple(passed_over))
 
 
-def what_it_lacks(rule: Rule, facts: Facts, deployment: Deployment) -> str:
+def what_it_lacks(rule: Rule, facts: Facts, deployment: Deployment, *, cost_is_lifted: bool) -> str:
     """What `rule` demands of a target that `deployment` does not have, in words; empty where nothing is lacking."""
     if rule.local_only and not deployment.local:
         return "is not local"
@@ -66,23 +77,13 @@ def what_it_lacks(rule: Rule, facts: Facts, deployment: Deployment) -> str:
             return "has no known quality"
         if quality < floor:
             return f"has quality {quality:g}, below {floor:g}"
+    if rule.max_latency_ms is not None and (slow := over_latency(deployment, rule.max_latency_ms)):
+        return f"is too slow: {slow}"
+    if rule.max_cost is not None and not cost_is_lifted:
+        dear = over_ceiling(deployment, facts, rule.max_cost)
+        if dear:
+            return f"is too dear: {dear}"
     return ""
-
-
-def _pick(rule: Rule, how: Pick, facts: Facts, eligible: Iterable[Deployment]) -> list[Deployment]:
-    fitting = [
-        deployment
-        for deployment in eligible
-        if _is_source(deployment.id, rule.target.sources) and not what_it_lacks(rule, facts, deployment)
-    ]
-    return sorted(fitting, key=_ORDERS[how](facts))[:LONGEST_PICK]
-
-
-def _is_source(deployment_id: str, sources: tuple[str, ...]) -> bool:
-    """Whether `from` names the deployment: by its id, or as one of ``provider/*``."""
-    if not sources or deployment_id in sources:
-        return True
-    return f"{deployment_id.partition('/')[0]}/*" in sources
 
 
 def expected_cost(deployment: Deployment, facts: Facts) -> Decimal:

@@ -60,10 +60,10 @@ def _applies(rule: Rule, facts: Facts) -> bool:
         return False
     if match.skill and facts.skill not in match.skill:
         return False
-    if match.labels and not any(label in match.labels for label in facts.labels):
+    if match.labels and not any(label in match.labels for label in facts.attributes.labels.all):
         return False
     if match.paths:
-        return any(not path.canonical or _caught(match.paths, path.names) for path in facts.paths)
+        return any(_caught(match.paths, path.names) if path.canonical else rule.local_only for path in facts.paths)
     return True
 
 

@@ -14,7 +14,7 @@ from typing import TypeVar
 from hypothesis import strategies as st
 
 from smista_mcp.catalog.types import Catalog, Deployment, Dialect, Endpoint, Price, Snapshot
-from smista_mcp.facts.types import Facts, Intent, IntentSource, PathFact, Source
+from smista_mcp.facts.types import Attributes, Facts, Intent, IntentSource, PathFact, Source, Values
 from smista_mcp.policy.types import (
     DefaultRoute,
     Effort,
@@ -134,7 +134,7 @@ def build_facts(chance: Random) -> Facts:
         intent=Intent(chance.choice((*INTENTS, "chat")), IntentSource.CALLER, 1.0),
         paths=tuple(build_path(chance) for _ in range(chance.choice([0, 0, 1, 2, 3]))),
         skill=chance.choice([None, None, *SKILLS]),
-        labels=_some(chance, LABELS),
+        attributes=Attributes(labels=Values(asserted=frozenset(_some(chance, LABELS)))),
         effort=chance.choice([None, Effort.HIGH]),
         proposed_model=chance.choice([None, *MODELS]),
         input_tokens=chance.choice([10, 10, 3_000, 50_000, 200_000]),

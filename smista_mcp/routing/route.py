@@ -1,0 +1,86 @@
+"""The first rule, else default, that can be served: what the policy wants before anybody proposes anything."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from smista_mcp.catalog.types import Deployment
+from smista_mcp.facts.types import Facts
+from smista_mcp.policy.types import DefaultRoute, Match, Policy, Rule, Target
+from smista_mcp.routing.decision import RuleRef
+from smista_mcp.routing.names import ModelNames
+from smista_mcp.routing.rules import RuleIndex
+from smista_mcp.routing.selection import Selection, select
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """What settled the chain, a rule or a default, and what it came to."""
+
+    rule: Rule
+    ref: RuleRef
+    selection: Selection
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """The route, if there is one, and what was passed over before it, in words."""
+
+    route: Route | None
+    passed_over: tuple[str, ...]
+
+    @property
+    def chain(self) -> tuple[Deployment, ...]:
+        """The deployments to try, best first; empty where there is no route or it has no target."""
+        return self.route.selection.chain if self.route else ()
+
+
+class Routes:
+    """All rules and defaults of a policy."""
+
+    def __init__(self, policy: Policy, names: ModelNames) -> None:
+        self._rules = RuleIndex(policy.rules)
+        self._defaults = tuple(_as_rule(default) for default in policy.defaults)
+        self._names = names
+
+    def first(self, facts: Facts, eligible: Mapping[str, Deployment], *, cost_is_lifted: bool) -> Search:
+        """The first that matches and has an eligible target.
+
+        A matching rule with `local_only` ends the search even with nothing to offer: it is returned with an empty
+        chain, so that the step is refused and never falls through to a remote model.
+        """
+        passed_over: list[str] = []
+        for rule in self._rules.matching(facts):
+            selection = select(rule, facts, eligible, self._names, cost_is_lifted=cost_is_lifted)
+            if selection.chain or rule.local_only:
+                ref = RuleRef(rule.name, rule.layer, rule.priority, rule.place)
+                return Search(Route(rule, ref, selection), tuple(passed_over))
+            passed_over.append(f"rule {rule.name!r}: {nothing_left(selection)}")
+        for rule, ref in self._defaults:
+            selection = select(rule, facts, eligible, self._names, cost_is_lifted=cost_is_lifted)
+            if selection.chain:
+                return Search(Route(rule, ref, selection), tuple(passed_over))
+            passed_over.append(f"{ref.name}: {nothing_left(selection)}")
+        return Search(None, tuple(passed_over))
+
+
+def nothing_left(selection: Selection) -> str:
+    """Why a selection is empty, in words."""
+    return "; ".join(selection.passed_over) or "nothing eligible fits"
+
+
+def _as_rule(default: DefaultRoute) -> tuple[Rule, RuleRef]:
+    """A default is a rule without conditions that is tried after all others."""
+    name = f"default route of the {default.layer.label} policy"
+    rule = Rule(
+        name=name,
+        layer=default.layer,
+        order=0,
+        match=Match(),
+        target=Target(model=default.model),
+        place=default.place,
+        fallbacks=default.fallbacks,
+        effort=default.effort,
+    )
+    return rule, RuleRef(name, default.layer, None, default.place)
