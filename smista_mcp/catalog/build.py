@@ -162,11 +162,16 @@ def _row(provider: str, model: str) -> KnownModel | None:
 
 
 def _served(finding: Finding | None) -> dict[str, ServedModel]:
-    """What the server lists, by the name under which names are compared."""
+    """What the server lists, by the name under which names are compared. Of two under one name the one that is run
+    elsewhere stands."""
     if finding is None or finding.models is None:
         return {}
     strip = _LATEST if finding.kind is ServerKind.OLLAMA else ""
-    return {one.name.removesuffix(strip): one for one in sorted(finding.models, key=lambda one: one.name)}
+    ordered = sorted(
+        finding.models,
+        key=lambda one: (one.remote, one.name, one.context_window or 0, one.parameters, sorted(one.capabilities)),
+    )
+    return {one.name.removesuffix(strip): one for one in ordered}
 
 
 def _canonical(reach: Reach, model: str) -> str:
@@ -226,6 +231,7 @@ def _deployment(
         quality_source=quality_source,
         speed=row.speed if row and reach.vendor else None,
         aliases=tuple(sorted(aliases - {model})),
+        trial=row is EMBEDDED,
         known=row is not None or served is not None or listing.price is not None or _is_own_file(candidate, reach),
     )
 

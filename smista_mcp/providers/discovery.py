@@ -227,6 +227,8 @@ def _from_json(entry: dict[str, Any]) -> Finding:
     """
     models = entry["models"]
     if models is not None:
+        if not isinstance(models, list):
+            raise TypeError("not a list of models")
         models = tuple(_model(*one) for one in models)
     texts, flags = (entry["pinned"], entry["problem"]), (entry["reachable"], entry["own"])
     if not all(isinstance(one, str) for one in texts) or not all(isinstance(one, bool) for one in flags):

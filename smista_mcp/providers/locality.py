@@ -166,7 +166,7 @@ async def _llamacpp(ask: Ask) -> tuple[ServedModel, ...] | None:
             ServedModel(
                 text_at(entry, "id"),
                 window or count_at(entry, "meta", "n_ctx_train"),
-                f"{weights / 1e9:.3g}B" if weights else "",
+                f"{weights / 1e6:.1f}M" if weights else "",
             )
         )
     return tuple(models)
