@@ -116,16 +116,11 @@ class ContextPlan:
 
 @dataclass(frozen=True, slots=True)
 class Values:
-    """What is known of one thing about a step (its tenant, its labels), by source."""
+    """What is known of one thing about a step (its tenant, its labels), by source. Only what is bound grants."""
 
     bound: frozenset[str] = frozenset()
     observed: frozenset[str] = frozenset()
     asserted: frozenset[str] = frozenset()
-
-    @property
-    def proven(self) -> frozenset[str]:
-        """What may grant something: nothing that was only asserted."""
-        return self.bound | self.observed
 
     @property
     def all(self) -> frozenset[str]:

@@ -163,7 +163,7 @@ class Guardrail:
     match: Match
     place: Place
     unless: Match | None = None
-    """An exemption: holds only by facts that are bound or observed, never by what the caller asserts."""
+    """An exemption: holds only by facts that are bound, never by anything that the caller controls."""
     require: Demands = Demands()
     forbid: Demands = Demands()
     why: str = ""

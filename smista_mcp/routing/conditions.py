@@ -1,15 +1,16 @@
 """Whether the conditions of a rule, guardrail or guarantee hold for a step: the same keys, three ways to read them.
 
-=============== ============================ ======================= =============================================
-reading         which values count           an unknown single value several paths
-=============== ============================ ======================= =============================================
-`Reading.RULE`  all, whoever said them       does not match          one that matches is enough
-`Reading.TAKE`  all, and suspected intents   matches (fails closed)  one is enough; one that is not canonical matches
-`Reading.GRANT` bound and observed only      does not match          every one must match, and be seen by us
-=============== ============================ ======================= =============================================
+=============== ============================ ======================= ==========================================
+reading         which values count           an unknown single value a path that is not canonical
+=============== ============================ ======================= ==========================================
+`Reading.RULE`  all, whoever said them       does not match          does not match (of `local_only` rules, does)
+`Reading.TAKE`  all, and suspected intents   matches (fails closed)  matches
+`Reading.GRANT` bound ones only              does not match          no path ever matches
+=============== ============================ ======================= ==========================================
 
-Guardrails and budgets are read as `TAKE`, guarantees and exemptions as `GRANT`. What a caller merely asserts (its
-intent, its skill, its labels) therefore never grants anything.
+Guardrails and budgets are read as `TAKE`, guarantees and exemptions as `GRANT`. Nothing that the caller controls
+grants anything: neither what it asserts (intent, skill, labels) nor what we observe of what it chose to name (paths,
+languages, size), or adding a harmless file to a step could widen where the rest of it may go.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from fnmatch import translate
 from typing import Final
 
 from smista_mcp.facts.matching import PathPatterns
-from smista_mcp.facts.types import Facts, Source, Values
+from smista_mcp.facts.types import Facts, Values
 from smista_mcp.policy.types import Match
 
 
@@ -37,6 +38,7 @@ Test = Callable[[Facts], bool]
 
 _SETS: Final = ("labels", "data", "languages")
 _SINGLE: Final = ("tier", "tenant", "team", "workload")
+_BOUND: Final = ("labels", "data", *_SINGLE)
 
 
 class Conditions:
@@ -57,52 +59,67 @@ class Conditions:
 
 
 def _tests(match: Match, reading: Reading, protective: bool) -> Iterable[Test]:
+    if reading is Reading.GRANT:
+        yield from _granting(match)
+        return
     if match.intent:
         yield _intent(frozenset(match.intent), reading)
     if match.skill:
-        yield _skill(frozenset(match.skill), reading)
+        yield _skill(frozenset(match.skill))
     for name in _SETS:
         if wanted := frozenset(getattr(match, name)):
-            yield _values(name, wanted, reading, unknown=False)
+            yield _values(name, wanted)
     for name in _SINGLE:
         if wanted := frozenset(getattr(match, name)):
-            yield _values(name, wanted, reading, unknown=reading is Reading.TAKE)
+            yield _value_or_unknown(name, wanted) if reading is Reading.TAKE else _values(name, wanted)
     if match.repo:
-        yield _repo(match.repo, reading)
+        matches = _repo_pattern(match.repo)
+        yield lambda facts: any(map(matches, facts.attributes.repo.all))
     if match.min_tokens is not None:
         yield _at_least(match.min_tokens)
     if match.max_tokens is not None:
         yield _at_most(match.max_tokens)
     if match.paths:
-        yield _paths(match.paths, reading, protective)
+        yield _paths(match.paths, takes=protective or reading is Reading.TAKE)
+
+
+def _granting(match: Match) -> Iterable[Test]:
+    """Only what is bound; a condition on anything that the caller controls never holds."""
+    controlled = (match.intent, match.skill, match.paths, match.languages)
+    if any(controlled) or match.min_tokens is not None or match.max_tokens is not None:
+        yield lambda _: False
+    for name in _BOUND:
+        if wanted := frozenset(getattr(match, name)):
+            yield _bound_values(name, wanted)
+    if match.repo:
+        matches = _repo_pattern(match.repo)
+        yield lambda facts: any(map(matches, facts.attributes.repo.bound))
 
 
 def _intent(wanted: frozenset[str], reading: Reading) -> Test:
-    if reading is Reading.GRANT:
-        # Whoever writes the task decides what it looks like: no reading of it proves anything.
-        return lambda _: False
     if reading is Reading.TAKE:
         return lambda facts: facts.intent.value in wanted or not wanted.isdisjoint(facts.suspected_intents)
     return lambda facts: facts.intent.value in wanted
 
 
-def _skill(wanted: frozenset[str], reading: Reading) -> Test:
-    if reading is Reading.GRANT:
-        return lambda _: False
+def _skill(wanted: frozenset[str]) -> Test:
     return lambda facts: facts.skill in wanted
 
 
-def _values(name: str, wanted: frozenset[str], reading: Reading, *, unknown: bool) -> Test:
-    if reading is Reading.GRANT:
-        return lambda facts: not wanted.isdisjoint(_of(facts, name).proven)
-    if unknown:
-
-        def matches_or_unknown(facts: Facts) -> bool:
-            values = _of(facts, name).all
-            return not values or not wanted.isdisjoint(values)
-
-        return matches_or_unknown
+def _values(name: str, wanted: frozenset[str]) -> Test:
     return lambda facts: not wanted.isdisjoint(_of(facts, name).all)
+
+
+def _value_or_unknown(name: str, wanted: frozenset[str]) -> Test:
+    def holds(facts: Facts) -> bool:
+        values = _of(facts, name).all
+        return not values or not wanted.isdisjoint(values)
+
+    return holds
+
+
+def _bound_values(name: str, wanted: frozenset[str]) -> Test:
+    return lambda facts: not wanted.isdisjoint(_of(facts, name).bound)
 
 
 def _of(facts: Facts, name: str) -> Values:
@@ -110,11 +127,8 @@ def _of(facts: Facts, name: str) -> Values:
     return values
 
 
-def _repo(patterns: tuple[str, ...], reading: Reading) -> Test:
-    matches = re.compile("|".join(translate(pattern.casefold()) for pattern in patterns)).match
-    if reading is Reading.GRANT:
-        return lambda facts: any(map(matches, facts.attributes.repo.bound))
-    return lambda facts: any(map(matches, facts.attributes.repo.all))
+def _repo_pattern(patterns: tuple[str, ...]) -> Callable[[str], object]:
+    return re.compile("|".join(translate(pattern.casefold()) for pattern in patterns)).match
 
 
 def _at_least(tokens: int) -> Test:
@@ -125,18 +139,8 @@ def _at_most(tokens: int) -> Test:
     return lambda facts: facts.input_tokens <= tokens
 
 
-def _paths(patterns: tuple[str, ...], reading: Reading, protective: bool) -> Test:
-    takes = reading is Reading.TAKE or protective
+def _paths(patterns: tuple[str, ...], *, takes: bool) -> Test:
     matches = PathPatterns(patterns, fold_case=takes).matches
-    if reading is Reading.GRANT:
-
-        def every_seen_path(facts: Facts) -> bool:
-            seen = facts.paths
-            return bool(seen) and all(
-                path.canonical and path.source is Source.OBSERVED and matches(path.names) for path in seen
-            )
-
-        return every_seen_path
 
     def any_path(facts: Facts) -> bool:
         for path in facts.paths:  # noqa: SIM110 - as in `hold`

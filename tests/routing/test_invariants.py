@@ -11,12 +11,24 @@ from hypothesis import strategies as st
 
 from smista_mcp.catalog.types import Catalog, Snapshot
 from smista_mcp.facts.types import Facts
-from smista_mcp.policy.types import Layer, Policy
+from smista_mcp.policy.types import Guardrail, Layer, Permission, Policy
 from smista_mcp.routing.decide import Router, decide
 from smista_mcp.routing.decision import Decision, Outcome
 from smista_mcp.routing.record import decision_json
-from tests.routing.naive import naive_decide
-from tests.routing.strategies import PATTERNS, added_rules, catalogs, facts, path_facts, policies, snapshots
+from tests.routing.naive import guardrail_applies, naive_decide, satisfies, taken
+from tests.routing.strategies import (
+    DATA,
+    INTENTS,
+    LABELS,
+    PATTERNS,
+    added_guardrails,
+    added_rules,
+    catalogs,
+    facts,
+    path_facts,
+    policies,
+    snapshots,
+)
 
 many = settings(max_examples=300, deadline=None)
 cases = given(facts, policies, catalogs, snapshots)
@@ -32,13 +44,14 @@ def test_agrees_with_the_naive_reading_of_the_design(
     step: Facts, policy: Policy, catalog: Catalog, snapshot: Snapshot
 ) -> None:
     decision = decide(step, policy, catalog, snapshot)
-    eligible, chain, rule = naive_decide(step, policy, catalog, snapshot)
-    assert sorted(_eligible(decision)) == eligible
-    assert [choice.deployment for choice in decision.chain] == chain
+    naive = naive_decide(step, policy, catalog, snapshot)
+    assert sorted(_eligible(decision)) == naive.eligible
+    assert [choice.deployment for choice in decision.chain] == naive.chain
+    assert decision.permissions == naive.permissions
     if decision.rule is None or decision.rule.priority is not None:
-        assert (decision.rule.name if decision.rule else None) == rule
+        assert (decision.rule.name if decision.rule else None) == naive.rule
     else:
-        assert f"default:{decision.rule.layer.label}" == rule
+        assert f"default:{decision.rule.layer.label}" == naive.rule
 
 
 @many
@@ -52,7 +65,16 @@ def test_does_not_depend_on_the_order_in_which_anything_is_listed(
     chance.shuffle(restricted)
     down = list(snapshot.unavailable.items())
     chance.shuffle(down)
-    shuffled = replace(policy, rules=tuple(rules_), restricted_paths=tuple(restricted))
+    guardrails, regions = list(policy.guardrails), list(policy.regions.items())
+    chance.shuffle(guardrails)
+    chance.shuffle(regions)
+    shuffled = replace(
+        policy,
+        rules=tuple(rules_),
+        restricted_paths=tuple(restricted),
+        guardrails=tuple(sorted(guardrails, key=lambda one: (one.layer, one.order))),
+        regions=dict(regions),
+    )
     again = decide(step, shuffled, catalog, replace(snapshot, unavailable=dict(down)))
     assert decision_json(again) == decision_json(decide(step, policy, catalog, snapshot))
 
@@ -103,6 +125,55 @@ def test_a_local_only_rule_that_decides_never_leads_to_a_remote_model(
 
 
 @many
+@cases
+def test_every_eligible_candidate_satisfies_every_guardrail_that_the_step_meets(
+    step: Facts, policy: Policy, catalog: Catalog, snapshot: Snapshot
+) -> None:
+    decision = decide(step, policy, catalog, snapshot)
+    unlimited = bool(decision.guarantees)
+    for guardrail in policy.guardrails:
+        if guardrail_applies(guardrail, step):
+            assert f"{guardrail.layer.label}:{guardrail.name}" in decision.guardrails
+            for name in _eligible(decision):
+                deployment = catalog.get(name)
+                assert deployment is not None
+                assert satisfies(deployment, guardrail, step, policy, unlimited)
+            for tool, permission in guardrail.require.tools.items():
+                order = list(Permission)
+                assert order.index(decision.permissions[tool]) >= order.index(permission)
+
+
+@many
+@given(facts, policies, catalogs, snapshots, added_guardrails())
+def test_adding_a_guardrail_in_any_layer_never_adds_a_candidate(
+    step: Facts, policy: Policy, catalog: Catalog, snapshot: Snapshot, guardrail: Guardrail
+) -> None:
+    before = _eligible(decide(step, policy, catalog, snapshot))
+    tighter = replace(policy, guardrails=(*policy.guardrails, guardrail))
+    assert _eligible(decide(step, tighter, catalog, snapshot)) <= before
+
+
+@many
+@given(facts, policies, catalogs, snapshots, st.sampled_from(LABELS), st.sampled_from(DATA))
+def test_nothing_that_is_only_asserted_adds_a_candidate_or_a_guarantee(
+    step: Facts, policy: Policy, catalog: Catalog, snapshot: Snapshot, label: str, data: str
+) -> None:
+    before = decide(step, policy, catalog, snapshot)
+    known = step.attributes
+    more = replace(
+        known,
+        labels=replace(known.labels, asserted=known.labels.asserted | {label}),
+        data=replace(known.data, asserted=known.data.asserted | {data}),
+    )
+    after = decide(replace(step, attributes=more), policy, catalog, snapshot)
+    assert _eligible(after) <= _eligible(before)
+    assert after.guarantees == before.guarantees
+    for intent in INTENTS:
+        other = decide(replace(step, intent=replace(step.intent, value=intent)), policy, catalog, snapshot)
+        assert other.guarantees == before.guarantees
+
+
+@many
 @given(facts, policies, catalogs, snapshots, path_facts, st.sampled_from(PATTERNS))
 def test_adding_a_path_or_a_restriction_never_adds_a_candidate(
     step: Facts, policy: Policy, catalog: Catalog, snapshot: Snapshot, path: object, pattern: str
@@ -110,6 +181,8 @@ def test_adding_a_path_or_a_restriction_never_adds_a_candidate(
     before = _eligible(decide(step, policy, catalog, snapshot))
     more_paths = replace(step, paths=(*step.paths, path))
     assert _eligible(decide(more_paths, policy, catalog, snapshot)) <= before
+    labelled = replace(step.attributes, labels=replace(step.attributes.labels, asserted=frozenset(LABELS)))
+    assert _eligible(decide(replace(step, attributes=labelled), policy, catalog, snapshot)) <= before
     tighter = replace(policy, restricted_paths=(*policy.restricted_paths, pattern))
     assert _eligible(decide(step, tighter, catalog, snapshot)) <= before
 
@@ -144,7 +217,7 @@ def test_the_generated_cases_are_not_vacuous() -> None:
     seen: Counter[str] = Counter()
 
     @seed(20260101)
-    @settings(max_examples=500, deadline=None, database=None)
+    @settings(max_examples=1000, deadline=None, database=None)
     @cases
     def count(step: Facts, policy: Policy, catalog: Catalog, snapshot: Snapshot) -> None:
         decision = decide(step, policy, catalog, snapshot)
@@ -161,6 +234,17 @@ def test_the_generated_cases_are_not_vacuous() -> None:
         )
         seen["local_only refuses"] += decision.outcome is Outcome.NO_ELIGIBLE_MODEL and decision.rule is not None
         seen["decided by the organisation"] += decision.rule is not None and decision.rule.layer is Layer.ORGANISATION
+        seen["a guardrail bites and something survives"] += "guardrail" in reasons and bool(eligible)
+        seen["a jurisdiction bites and something survives"] += bool(eligible) and any(
+            "served from" in reason.text for one in decision.candidates for reason in one.reasons
+        )
+        seen["an exemption holds"] += any(
+            taken(one.match, step) and f"{one.layer.label}:{one.name}" not in decision.guardrails
+            for one in policy.guardrails
+        )
+        seen["a guarantee holds"] += bool(decision.guarantees)
+        seen["a budget spills"] += "instead of" in decision.why
+        seen["a budget stops"] += decision.outcome in (Outcome.OVER_BUDGET, Outcome.NEEDS_APPROVAL)
         seen["proposal taken"] += "was proposed by the caller" in decision.why
         seen["proposal not taken"] += any("was not taken" in note for note in decision.notes)
 
@@ -175,6 +259,12 @@ def test_the_generated_cases_are_not_vacuous() -> None:
         "decided by a rule with paths": 20,
         "local_only refuses": 10,
         "decided by the organisation": 50,
+        "a guardrail bites and something survives": 40,
+        "a jurisdiction bites and something survives": 8,
+        "an exemption holds": 3,
+        "a guarantee holds": 10,
+        "a budget spills": 3,
+        "a budget stops": 3,
         "proposal taken": 20,
         "proposal not taken": 50,
     }
