@@ -153,7 +153,11 @@ def llama_server(gguf: Path, **params: Any) -> Iterator[LlamaServer]:
     """
     settings = {"n_ctx": 2048, "n_parallel": 2, "n_predict": 64, "model_alias": [gguf.stem], **params}
     child = subprocess.Popen(
-        [sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        [sys.executable, "-P", __file__],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
     )
     assert child.stdin is not None
     assert child.stdout is not None
