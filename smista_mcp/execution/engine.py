@@ -122,6 +122,8 @@ class Engine:
         ledger, self._ledger = self._ledger, None
         with anyio.CancelScope(shield=True):
             if client is not None:
+                from smista_mcp.providers.registry import close_dialects
+
                 await client.aclose()
                 await close_dialects()
             if ledger is not None:

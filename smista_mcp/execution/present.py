@@ -96,6 +96,12 @@ def _decision_lines(record: JsonDict) -> Iterator[str]:
     if rule:
         yield f"Rule: {rule['name']} ({rule['layer']}, {rule['place']})"
     yield f"Why: {record['why']}"
+    for one in record["passed_over"]:
+        yield f"Passed over: {one}"
+    if record["guardrails"]:
+        yield f"Guardrails: {', '.join(record['guardrails'])}"
+    if record["guarantees"]:
+        yield f"Guarantees: {', '.join(record['guarantees'])}"
     yield f"Intent: {intent['value']} (from the {intent['source']}, confidence {intent['confidence']:.2f})"
     if estimate:
         tokens = f"{estimate['input_tokens']} tokens in, at most {estimate['output_tokens']} out"
@@ -103,9 +109,7 @@ def _decision_lines(record: JsonDict) -> Iterator[str]:
     yield from _context_lines(record["context"])
     eligible = [one["deployment"] for one in record["candidates"] if one["eligible"]]
     yield f"Eligible: {', '.join(eligible) or 'none'}"
-    for one in record["candidates"]:
-        if not one["eligible"]:
-            yield f"Not eligible: {one['deployment']}: {'; '.join(reason['text'] for reason in one['reasons'])}"
+    yield from _exclusion_lines(record["candidates"])
     for note in record["notes"]:
         yield f"Note: {note}"
     yield f"Decision {record['decision_id']}, policy {record['policy_digest'][:12]}"
@@ -116,6 +120,23 @@ def _context_lines(context: JsonDict) -> Iterator[str]:
         yield f"Sends: {one['path']} ({one['tokens']} tokens{', cut' if one['truncated'] else ''})"
     for one in context["excluded"]:
         yield f"Leaves out: {one['path']} ({one['reason']}{': ' + one['detail'] if one['detail'] else ''})"
+
+
+def _exclusion_lines(candidates: list[JsonDict]) -> Iterator[str]:
+    """The excluded, those with the same reasons on one line."""
+    by_reason: dict[str, list[str]] = {}
+    for one in candidates:
+        if not one["eligible"]:
+            reasons = "; ".join(reason["text"] for reason in one["reasons"])
+            by_reason.setdefault(reasons, []).append(one["deployment"])
+    for reasons, names in by_reason.items():
+        shown = ", ".join(names[:_MOST_NAMES])
+        more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+        yield f"Not eligible: {shown}{more}: {reasons}"
+
+
+_MOST_NAMES = 3
+"""How many models with one reason are named; the JSON has them all."""
 
 
 def _range(estimate: JsonDict) -> str:

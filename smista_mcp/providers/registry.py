@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Final, cast
 
@@ -21,8 +20,24 @@ _PLACES: Final = {
 }
 
 
-@cache
+_instances: dict[Dialect, DialectModule] = {}
+
+
 def dialect_for(dialect: Dialect) -> DialectModule:
     """The one instance that speaks `dialect`. Its module is imported when it is first asked for."""
-    module, name = _PLACES[dialect]
-    return cast("DialectModule", getattr(import_module(f"smista_mcp.providers.{module}"), name)())
+    found = _instances.get(dialect)
+    if found is None:
+        module, name = _PLACES[dialect]
+        made = getattr(import_module(f"smista_mcp.providers.{module}"), name)()
+        found = _instances[dialect] = cast("DialectModule", made)
+    return found
+
+
+async def close_dialects() -> None:
+    """End whatever a dialect keeps running: the embedded model's process. It is started anew when it is next asked."""
+    embedded = _instances.get(Dialect.EMBEDDED)
+    if embedded is not None:
+        from smista_mcp.providers.embedded import Embedded
+
+        assert isinstance(embedded, Embedded)
+        await embedded.aclose()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, ClassVar, Protocol
@@ -182,7 +182,7 @@ class DialectModule(Protocol):
 
     def stream(
         self, client: httpx2.AsyncClient, target: Target, call: Call, timeouts: Timeouts
-    ) -> AsyncIterator[Event]:
+    ) -> AsyncGenerator[Event, None]:
         """Run `call`, yielding events as they arrive; the last one is a `Reply`.
 
         Closing the iterator early, or cancelling the task that reads it, closes the connection at once.

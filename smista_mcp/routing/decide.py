@@ -81,6 +81,7 @@ class Router:
             chain=tuple(Choice(one.id, one.provider, one.model, one.local, effort) for one in draft.chain),
             rule=search.route.ref if search.route else None,
             why=draft.why,
+            passed_over=search.passed_over,
             candidates=split.candidates,
             context=facts.context,
             policy_digest=self._policy.digest,
@@ -109,7 +110,7 @@ class Router:
                 why = why_proposed(proposed, why)
         if chain:
             return _Draft(Outcome.ROUTED, chain, why, notes)
-        matched = search.route is not None or bool(search.passed_over)
+        matched = search.route is not None or search.skipped_rules
         return _Draft(Outcome.NO_ELIGIBLE_MODEL if matched else Outcome.NO_ROUTE, (), why, notes)
 
     def _budget(self, facts: Facts, search: Search, draft: _Draft, eligible: Mapping[str, Deployment]) -> _Draft:

@@ -124,6 +124,8 @@ class Decision:
     """Names of the guardrails that the step meets, as ``layer:name``."""
     guarantees: tuple[str, ...] = ()
     """Names of the guarantees that hold for it."""
+    passed_over: tuple[str, ...] = ()
+    """What the policy would rather have had and could not, rule by rule, in words."""
     notes: tuple[str, ...] = ()
     """What else the caller should know: a proposal that was not taken, a trial-only model."""
 

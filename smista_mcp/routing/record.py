@@ -24,6 +24,7 @@ def decision_json(decision: Decision) -> JsonDict:
         "chain": [_choice(choice) for choice in decision.chain],
         "rule": _rule(decision.rule) if decision.rule else None,
         "why": decision.why,
+        "passed_over": list(decision.passed_over),
         "notes": list(decision.notes),
         "guardrails": list(decision.guardrails),
         "guarantees": list(decision.guarantees),

@@ -25,10 +25,12 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """The route, if there is one, and what was passed over before it, in words."""
+    """The route, if there is one, and what was passed over on the way to it, in words."""
 
     route: Route | None
     passed_over: tuple[str, ...]
+    skipped_rules: bool = False
+    """Whether a matching rule or default could not be served."""
 
     @property
     def chain(self) -> tuple[Deployment, ...]:
@@ -55,19 +57,24 @@ class Routes:
             selection = select(rule, facts, eligible, self._names, cost_is_lifted=cost_is_lifted)
             if selection.chain or rule.local_only:
                 ref = RuleRef(rule.name, rule.layer, rule.priority, rule.place)
-                return Search(Route(rule, ref, selection), tuple(passed_over))
+                return Search(Route(rule, ref, selection), (*passed_over, *_within(ref, selection)), bool(passed_over))
             passed_over.append(f"rule {rule.name!r}: {nothing_left(selection)}")
         for rule, ref in self._defaults:
             selection = select(rule, facts, eligible, self._names, cost_is_lifted=cost_is_lifted)
             if selection.chain:
-                return Search(Route(rule, ref, selection), tuple(passed_over))
+                return Search(Route(rule, ref, selection), (*passed_over, *_within(ref, selection)), bool(passed_over))
             passed_over.append(f"{ref.name}: {nothing_left(selection)}")
-        return Search(None, tuple(passed_over))
+        return Search(None, tuple(passed_over), bool(passed_over))
 
 
 def nothing_left(selection: Selection) -> str:
     """Why a selection is empty, in words."""
     return "; ".join(selection.passed_over) or "nothing eligible fits"
+
+
+def _within(ref: RuleRef, selection: Selection) -> tuple[str, ...]:
+    """What the deciding rule itself names but may not use."""
+    return tuple(f"rule {ref.name!r}: {one}" for one in selection.passed_over)
 
 
 def _as_rule(default: DefaultRoute) -> tuple[Rule, RuleRef]:

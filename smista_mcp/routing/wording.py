@@ -12,19 +12,17 @@ def why_chosen(search: Search, facts: Facts) -> str:
     """Why the search ended where it did."""
     route = search.route
     if route is None:
-        if not search.passed_over:
+        if not search.skipped_rules:
             return "no rule matches this step and no layer has a default route"
-        return "nothing that the matching rules name may be used: " + " | ".join(search.passed_over)
+        return "nothing that the matching rules and defaults name may be used"
     if not route.selection.chain:
         return (
             f"rule {route.rule.name!r} keeps this step on this machine, and no local target is eligible: "
             + nothing_left(route.selection)
         )
     text = _chosen_by(route, facts)
-    if route.selection.passed_over:
-        text += f" ({'; '.join(route.selection.passed_over)})"
-    if search.passed_over:
-        text += f"; before it, {' | '.join(search.passed_over)}"
+    if search.skipped_rules:
+        text += ", since no rule before it can be served"
     return text
 
 
