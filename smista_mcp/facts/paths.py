@@ -131,9 +131,8 @@ def _below_root(declared: str, root: str, base: str) -> str | None:
     if declared.startswith("/"):  # by another name of the root, perhaps
         real = os.path.realpath(declared)
         return real[len(base) :].lstrip("/") or "." if _is_below(real, base) else None
-    if declared.startswith("\\\\") or _DRIVE.match(declared):
-        return None
-    if declared.startswith("~") and not os.path.lexists(posixpath.join(base, declared)):
+    means_elsewhere = declared.startswith(("\\\\", "~")) or _DRIVE.match(declared)
+    if means_elsewhere and (os.name == "nt" or not os.path.lexists(posixpath.join(base, declared))):
         return None
     return declared
 

@@ -95,6 +95,8 @@ class IncludedFile:
     tokens: int
     sha256: str
     truncated: bool = False
+    note: str = ""
+    """What a person should know about it: named although git ignores it, read in an old encoding, cut."""
 
 
 @dataclass(frozen=True, slots=True)
