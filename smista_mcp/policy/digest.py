@@ -20,7 +20,14 @@ _VERSION: Final = "smista-policy-1"
 _WITHOUT_MEANING: Final = frozenset({"place", "order", "digest", "layers"})
 _SETS: Final = frozenset(
     {"intent", "skill", "paths", "labels", "sources", "requires", "keywords", "capabilities", "aliases",
-     "restricted_paths", "models"}
+     "restricted_paths",
+        "data",
+        "tier",
+        "tenant",
+        "team",
+        "workload",
+        "repo",
+        "languages", "models"}
 )  # fmt: skip
 """Lists of which each entry counts for itself; patterns too, unless there is an exception (``!``) among them."""
 
@@ -53,6 +60,8 @@ def _plain(value: object, key: str = "") -> Any:
         return int(value) if value.is_integer() else repr(value)
     if hasattr(value, "items"):
         return {str(name): _plain(inner) for name, inner in value.items()}
+    if isinstance(value, (set, frozenset)):
+        return sorted(_plain(one) for one in value)
     if isinstance(value, (tuple, list)):
         return _many(value, key)
     return value

@@ -7,6 +7,7 @@ whatever cannot be read is a finding with a line.
 
 from __future__ import annotations
 
+import functools
 import re
 import tomllib
 from collections.abc import Iterator
@@ -62,8 +63,12 @@ class Document:
         return Place(self.file, 1)
 
 
+@functools.lru_cache(maxsize=16)
 def parse(content: bytes, file: str) -> Document:
-    """Read `content`, naming it `file` in findings. Never raises, whatever the bytes."""
+    """Read `content`, naming it `file` in findings. Never raises, whatever the bytes.
+
+    The result is shared between callers with the same content, who must not change it.
+    """
     if len(content) > MAX_BYTES:
         return _refused(file, 0, "too_large", f"The file is larger than {MAX_BYTES // 1024} KiB.", "Make it smaller.")
     try:

@@ -7,6 +7,7 @@ that, patterns are refused that are well formed but can never match anything ins
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import Final
 
@@ -28,6 +29,7 @@ _SYSTEM_ROOTS: Final = re.compile(
 )
 
 
+@functools.lru_cache(maxsize=4096)
 def problem(pattern: str, *, exceptions: bool = True) -> tuple[str, str] | None:
     """What is wrong with `pattern` and what to write instead, or ``None`` where it is good.
 

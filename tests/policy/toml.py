@@ -53,7 +53,7 @@ def _text(text: str, chance: random.Random | None) -> str:
             return f"'{text}'"
         if style < 0.3 and text:
             return f'"\\u{ord(text[0]):04x}{json.dumps(text[1:])[1:]}' if ord(text[0]) < 0x10000 else json.dumps(text)
-    return json.dumps(text, ensure_ascii=False)
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _value(value: Any, chance: random.Random | None) -> str:
