@@ -259,8 +259,6 @@ async def _frames(
     response: httpx2.Response, framing: Framing, patience: Patience, answer: Answer
 ) -> AsyncGenerator[object, None]:
     """The frames, parsed, until they end or the answer needs no more; each within the time that is due."""
-    import httpx2
-
     async with aclosing(framing.frames(response)) as frames:
         while True:
             try:
@@ -268,10 +266,6 @@ async def _frames(
                     frame = await anext(frames)
             except StopAsyncIteration:
                 return
-            except (TimeoutError, httpx2.HTTPError, FramingError):
-                if answer.whole:
-                    return  # nothing that follows a whole answer can spoil it
-                raise
             if not answer.ended:
                 if frame.strip() == "[DONE]":
                     answer.ended = True
@@ -327,16 +321,25 @@ class _Trouble:
 
         try:
             yield
-        except TimeoutError:
-            raise self.error(FailureClass.TIMEOUT, patience.complaint()) from None
-        except VendorError as error:
-            raise self.complained(error.body, error.complaint, 200) from None
-        except FramingError as error:
-            raise self.error(FailureClass.BAD_RESPONSE, f"it sent {self.redact(str(error))}") from None
-        except httpx2.DecodingError:
-            raise self.error(FailureClass.BAD_RESPONSE, "it sent a body that cannot be decompressed") from None
-        except httpx2.HTTPError as error:
-            raise self.error(FailureClass.TRUNCATED_STREAM, f"it broke off ({_named(error, self.redact)})") from None
+        except (TimeoutError, VendorError, FramingError, httpx2.HTTPError) as error:
+            if self.answer is None or not self.answer.whole:
+                raise self._said_of(error, patience) from None
+            # Nothing that follows a whole answer can spoil it.
+
+    def _said_of(self, error: Exception, patience: Patience) -> ProviderError:
+        import httpx2
+
+        match error:
+            case TimeoutError():
+                return self.error(FailureClass.TIMEOUT, patience.complaint())
+            case VendorError():
+                return self.complained(error.body, error.complaint, 200)
+            case FramingError():
+                return self.error(FailureClass.BAD_RESPONSE, f"it sent {self.redact(str(error))}")
+            case httpx2.DecodingError():
+                return self.error(FailureClass.BAD_RESPONSE, "it sent a body that cannot be decompressed")
+            case _:
+                return self.error(FailureClass.TRUNCATED_STREAM, f"it broke off ({_named(error, self.redact)})")
 
     def error(self, failure: FailureClass, message: str) -> ProviderError:
         """A failure in words of our own."""

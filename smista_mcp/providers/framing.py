@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import json
 from collections.abc import AsyncGenerator, AsyncIterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
@@ -103,7 +104,7 @@ class JsonLines:
     frame_bytes: int = FRAME_BYTES
 
     async def frames(self, response: httpx2.Response) -> AsyncGenerator[str, None]:
-        """See `Framing.frames`. A last line without its end counts where it is not blank: JSON tells if it is whole."""
+        """See `Framing.frames`. A last line without its end counts where it is whole, which JSON tells by itself."""
         rest = bytearray()
         async for chunk in _strict_utf8(within(response.aiter_bytes(), self.stream_bytes)):
             *lines, tail = chunk.split(b"\n")
@@ -115,12 +116,16 @@ class JsonLines:
             rest += tail
             if len(rest) > self.frame_bytes:
                 raise FramingError(f"a line of more than {self.frame_bytes} bytes")
-        try:
-            last = rest.decode().strip()
-        except UnicodeDecodeError:
-            raise FramingError("text that is not UTF-8") from None
-        if last:
-            yield last
+        if _is_json(rest):
+            yield rest.decode()
+
+
+def _is_json(text: bytearray) -> bool:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 SSE: Final = ServerSentEvents()
