@@ -55,7 +55,7 @@ def build_catalog(policy: Policy, availability: Availability) -> tuple[Catalog, 
     """
     reaches = dict(availability.providers) or {one.id: one for one in plan_providers(policy, {})}
     names: dict[str, set[str]] = {provider: set() for provider in reaches}
-    for mentioned in policy.mentioned_models():
+    for mentioned in _mentioned(policy):
         provider, _, model = mentioned.partition("/")
         names.setdefault(provider, set()).add(model)
     deployments: list[Deployment] = []
@@ -77,7 +77,7 @@ def build_catalog(policy: Policy, availability: Availability) -> tuple[Catalog, 
 def models_to_price(policy: Policy, reaches: Iterable[Reach]) -> tuple[tuple[str, str], ...]:
     """Every ``(list_id, model)`` whose price a catalog for `policy` will want, sorted, each once."""
     wanted: set[tuple[str, str]] = set()
-    mentioned = policy.mentioned_models()
+    mentioned = _mentioned(policy)
     for reach in reaches:
         if reach.list_id is None:
             continue
@@ -103,6 +103,13 @@ def is_known_model(name: str) -> bool:
     return _row(provider, model) is not None or price_of(provider, model) is not None
 
 
+def _mentioned(policy: Policy) -> list[str]:
+    """Every model that the policy names, in a rule, a group or a table of facts, sorted, each once."""
+    named = {one for one in policy.mentioned_models() if one not in policy.groups}
+    grouped = {one for group in policy.groups.values() for one in group.models if "*" not in one}
+    return sorted(named | grouped)
+
+
 @dataclass(frozen=True, slots=True)
 class _Candidate:
     """A model at a provider and what is known of it before facts are put together."""
@@ -118,7 +125,7 @@ class _Candidate:
 def _candidates(reach: Reach, finding: Finding | None, mentioned: Iterable[str]) -> list[_Candidate]:
     """The models of one provider, each once: of the table, of the policy and of the server's own listing."""
     if reach.dialect is Dialect.EMBEDDED:
-        return _embedded_candidates(reach, mentioned)
+        return _embedded_candidates(reach, finding, mentioned)
     served = _served(finding)
     rows = {row.name: row for row in _rows(reach)}
     family = reach.family or reach.id
@@ -134,18 +141,19 @@ def _candidates(reach: Reach, finding: Finding | None, mentioned: Iterable[str])
     return list(found.values())
 
 
-def _embedded_candidates(reach: Reach, mentioned: Iterable[str]) -> list[_Candidate]:
+def _embedded_candidates(reach: Reach, finding: Finding | None, mentioned: Iterable[str]) -> list[_Candidate]:
     """The embedded model. A GGUF file of the policy's own is run in its place: it goes by the file's name, and answers
     too where a rule names the usual model, so that the routes of the layers below lead somewhere."""
     own = _embedded_name(reach)
     row = None if reach.model_path else EMBEDDED
-    names = {own, EMBEDDED.name, *mentioned}
-    return [_Candidate(name, own if name == EMBEDDED.name else name, row if name == own else None) for name in names]
+    served = finding.models[0] if finding and finding.models else None
+    usual = {name: _Candidate(name, own, row, served) for name in (own, EMBEDDED.name)}
+    return [usual.get(name) or _Candidate(name, name) for name in {*usual, *mentioned}]
 
 
 def _embedded_name(reach: Reach) -> str:
     """The name of the model that an embedded provider runs."""
-    return PurePath(reach.model_path).stem.lower() if reach.model_path else EMBEDDED.name
+    return PurePath(reach.model_path).stem if reach.model_path else EMBEDDED.name
 
 
 def _rows(reach: Reach) -> tuple[KnownModel, ...]:
@@ -284,8 +292,6 @@ def _stated_price(settings: ModelSettings, price: Price | None) -> Price | None:
 
 
 def _endpoint(reach: Reach, finding: Finding | None) -> Endpoint:
-    if reach.dialect is Dialect.EMBEDDED and reach.model_path:
-        return Endpoint(reach.model_path)
     if finding is not None and finding.pinned:
         return Endpoint(finding.pinned, reach.endpoint.api_key, reach.endpoint.headers)
     return reach.endpoint
@@ -306,7 +312,7 @@ def _why_not(candidate: _Candidate, reach: Reach, finding: Finding | None) -> st
     if reach.problem:
         return reach.problem
     if reach.dialect is Dialect.EMBEDDED:
-        return _why_not_embedded(candidate, reach)
+        return _why_not_embedded(candidate, reach, finding)
     if not reach.probe:
         return ""
     place = host_and_port(reach.endpoint.base_url)
@@ -325,7 +331,9 @@ def _is_own_file(candidate: _Candidate, reach: Reach) -> bool:
     return reach.dialect is Dialect.EMBEDDED and candidate.model == _embedded_name(reach)
 
 
-def _why_not_embedded(candidate: _Candidate, reach: Reach) -> str:
+def _why_not_embedded(candidate: _Candidate, reach: Reach, finding: Finding | None) -> str:
+    if finding is not None and finding.problem:
+        return finding.problem
     own = _embedded_name(reach)
     return "" if candidate.model == own else f"the embedded provider runs {reach.id}/{own}"
 

@@ -58,7 +58,9 @@ def _plan(provider: str, settings: ProviderSettings | None, env: Mapping[str, st
     known = WELL_KNOWN.get(provider)
     home = known or (WELL_KNOWN[kind] if kind in WELL_KNOWN else WellKnown(""))
     base_url, moved_by = home.base_url, ""
-    if settings is not None and settings.base_url is not None:
+    if kind == "embedded":
+        base_url = f"{home.base_url}{settings.model_path}" if settings and settings.model_path else home.base_url
+    elif settings is not None and settings.base_url is not None:
         base_url = settings.base_url.rstrip("/")
     elif known is not None:
         base_url, moved_by = _moved(provider, known, env)
@@ -73,7 +75,13 @@ def _plan(provider: str, settings: ProviderSettings | None, env: Mapping[str, st
     trusted = settings is None or settings.base_url is None or settings.base_url_layer is not Layer.WORKSPACE
     place = str(settings.place or "the policy") if settings else ""
     problem = ""
-    if settings is not None and not settings.enabled:
+    if secrets and not trusted and vendor is None and not on_loopback(base_url):
+        # Otherwise opening a repository would be enough to have keys sent to whoever wrote its policy.
+        problem = (
+            f"a repository's policy does not have keys sent to {host_and_port(base_url)}: "
+            f"state base_url under [providers.{provider}] in your own policy"
+        )
+    elif settings is not None and not settings.enabled:
         problem = f"switched off in {place}"
     elif not base_url:
         problem = f"no address: state base_url under [providers.{provider}]"

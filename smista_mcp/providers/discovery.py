@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Final
 from smista_mcp.catalog.build import models_to_price
 from smista_mcp.catalog.endpoints import host_and_port, plan_providers
 from smista_mcp.catalog.files import read_json, write_json
+from smista_mcp.catalog.models import EMBEDDED
 from smista_mcp.catalog.prices import PriceFile
 from smista_mcp.catalog.types import Availability, Finding, Reach, ServedModel, ServerKind
 from smista_mcp.catalog.verdict import NAMES
@@ -64,6 +65,7 @@ async def discover(policy: Policy, env: Mapping[str, str], *, cache_dir: Path | 
         for key, finding in zip(fresh, await _look_at_all(tuple(fresh.values())), strict=True):
             kept.add(key, finding)
         kept.save()
+    files = {reach.id: _look_into(reach.model_path) for reach in reaches if reach.model_path and not reach.problem}
     prices = PriceFile(cache_dir, now)
     wanted = models_to_price(policy, reaches)
     if not prices.has(wanted):
@@ -71,7 +73,7 @@ async def discover(policy: Policy, env: Mapping[str, str], *, cache_dir: Path | 
     return Availability(
         taken_at=_timestamp(min((kept.taken_at(_key(reach)) for reach in asked), default=now)),
         providers={reach.id: reach for reach in reaches},
-        findings={reach.id: kept.findings[_key(reach)] for reach in asked},
+        findings={**files, **{reach.id: kept.findings[_key(reach)] for reach in asked}},
         listings=prices.listings(wanted),
     )
 
@@ -142,6 +144,21 @@ async def _listed(client: httpx2.AsyncClient, reach: Reach, base_url: str) -> tu
     return tuple(
         ServedModel(one.name, one.context_window, one.parameters, one.remote, one.capabilities) for one in found
     )
+
+
+def _look_into(gguf: str) -> Finding:
+    """What a GGUF file of the policy's own says of itself; only the head of the file is read. It is given no larger
+    window than the usual model has, since memory grows with it."""
+    from smista_mcp.providers.gguf_header import context_length
+
+    most = EMBEDDED.context_window or 0
+    try:
+        path = Path(gguf).expanduser().resolve()
+        window = min(context_length(path) or most, most)
+    except (OSError, RuntimeError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no usable GGUF file"
+        return Finding(problem=f"{gguf} cannot be run: {reason}")
+    return Finding(True, own_address=True, models=(ServedModel(path.stem, window),))
 
 
 def _key(reach: Reach) -> str:

@@ -28,7 +28,7 @@ from smista_mcp.catalog.types import (
     ServerKind,
     Snapshot,
 )
-from smista_mcp.policy.types import Policy, ProviderSettings
+from smista_mcp.policy.types import Group, Layer, Policy, ProviderSettings
 from tests.catalog.made import HERE, model, policy, provider
 
 TAKEN = "2026-11-21T12:00:00.000Z"
@@ -185,18 +185,24 @@ class TestFacts:
         file.write_bytes(b"GGUF")
         which = policy(providers=[provider("embedded", model_path=str(file))], names=["embedded/other"])
         catalog, snapshot = build(which)
-        found = only(catalog, "embedded/mine-1b")
+        found = only(catalog, "embedded/Mine-1B")
         usual = only(catalog, "embedded/smollm2-135m-instruct")
-        assert (found.model, usual.model) == ("mine-1b", "mine-1b")
-        assert found.endpoint.base_url == str(file)
+        assert (found.model, usual.model) == ("Mine-1B", "Mine-1B")
+        assert found.endpoint.base_url == f"embedded:{file}"
         assert found.known
         assert not found.trial
         assert snapshot.unavailable == {
             **snapshot.unavailable,
-            "embedded/other": "the embedded provider runs embedded/mine-1b",
+            "embedded/other": "the embedded provider runs embedded/Mine-1B",
         }
         assert found.id not in snapshot.unavailable
         assert usual.id not in snapshot.unavailable
+
+    def test_a_group_brings_its_models_and_is_none_itself(self) -> None:
+        groups = {"strong": Group("strong", Layer.USER, ("openai/o3", "anthropic/*"))}
+        catalog, _ = build(replace(policy(names=["strong"]), groups=groups), KEYS)
+        assert catalog.get("strong") is None
+        assert only(catalog, "openai/o3").known
 
 
 class TestWhatCannotBeUsed:

@@ -111,6 +111,15 @@ def test_a_known_key_goes_nowhere_a_repository_chooses() -> None:
     assert mine.endpoint.api_key == "${env:OPENAI_API_KEY}"
 
 
+@pytest.mark.parametrize("stated", [{"api_key": "${env:K}"}, {"headers": {"x-key": "${keyring:k}"}}])
+def test_no_key_at_all_goes_to_an_address_that_a_repository_names(stated: dict[str, Any]) -> None:
+    theirs = plan("gw", {"K": "k"}, base_url="https://llm.example/v1", base_url_layer=Layer.WORKSPACE, **stated)
+    assert theirs.problem.endswith("state base_url under [providers.gw] in your own policy")
+    assert "llm.example" in theirs.problem
+    for url in ("http://127.0.0.1:9/v1", "https://api.groq.com/openai/v1"):
+        assert plan("gw", {"K": "k"}, base_url=url, base_url_layer=Layer.WORKSPACE, **stated).problem == ""
+
+
 def test_a_provider_of_ones_own_elsewhere_gets_only_the_key_stated_with_it() -> None:
     found = plan("gw", {"ANTHROPIC_API_KEY": "k"}, type="anthropic", base_url="https://gw.example")
     assert (found.endpoint.api_key, found.problem) == (None, "")

@@ -223,6 +223,28 @@ class TestOtherKinds:
         assert snapshot.unavailable["vllm/gone"] == f"not served at 127.0.0.1:{server.port}; served there: here"
 
 
+class TestAFileOfOnesOwn:
+    async def test_its_window_is_read_from_the_file(self, tmp_path: Path) -> None:
+        file = tiny_gguf(tmp_path / "Mine.gguf", context=2048)
+        catalog, snapshot = await catalog_of(policy(only=True, providers=[provider("embedded", model_path=str(file))]))
+        found = only(catalog, "embedded/Mine")
+        assert found.context_window == 2048
+        assert found.local
+        link = tmp_path / "Link.gguf"
+        link.symlink_to(tiny_gguf(tmp_path / "Long.gguf", context=100_000))
+        catalog, _ = await catalog_of(policy(only=True, providers=[provider("embedded", model_path=str(link))]))
+        assert only(catalog, "embedded/Link").context_window == 8192
+        assert "Long" in only(catalog, "embedded/Link").aliases  # as the server will call it
+        assert found.id not in snapshot.unavailable
+
+    async def test_what_is_no_model_is_not_offered(self, tmp_path: Path) -> None:
+        file = tmp_path / "Mine.gguf"
+        await asyncio.to_thread(file.write_bytes, b"not a model")
+        _, snapshot = await catalog_of(policy(only=True, providers=[provider("embedded", model_path=str(file))]))
+        assert snapshot.unavailable["embedded/Mine"] == f"{file} cannot be run: it is no usable GGUF file"
+        assert "embedded/smollm2-135m-instruct" in snapshot.unavailable
+
+
 class TestMovedByTheEnvironment:
     async def test_a_moved_endpoint_is_honoured_without_facts_that_it_has_not_proved(self) -> None:
         async with servers.serving(servers.gateway("gpt-6.1-sol")) as server:
@@ -275,10 +297,12 @@ class TestWhatIsNeverDone:
         assert availability.findings == {}
 
     @pytest.mark.parametrize("layer", [Layer.WORKSPACE, Layer.USER])
-    async def test_a_server_elsewhere_is_asked_only_where_the_user_or_organisation_named_it(self, layer: Layer) -> None:
-        away = provider("away", base_url="http://away.invalid/v1", base_url_layer=layer)
-        availability = await look(policy(only=True, providers=[away]))
-        assert ("away" in availability.findings) is (layer is Layer.USER)
+    async def test_a_name_is_followed_only_where_the_user_or_organisation_wrote_it(self, layer: Layer) -> None:
+        async with servers.serving(servers.gateway("m")) as server:
+            # A name, as far as anybody can tell without looking it up.
+            away = provider("away", base_url=f"http://127.1:{server.port}/v1", base_url_layer=layer)
+            availability = await look(policy(only=True, providers=[away]))
+        assert ("away" in availability.findings) is bool(server.asked) is (layer is Layer.USER)
 
     async def test_a_proxy_of_the_environment_is_not_used(self, refused: int, monkeypatch: pytest.MonkeyPatch) -> None:
         for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
