@@ -19,15 +19,8 @@ from smista_mcp.policy.types import JsonDict, Layer, Policy
 _VERSION: Final = "smista-policy-1"
 _WITHOUT_MEANING: Final = frozenset({"place", "order", "digest", "layers"})
 _SETS: Final = frozenset(
-    {"intent", "skill", "paths", "labels", "sources", "requires", "keywords", "capabilities", "aliases",
-     "restricted_paths",
-        "data",
-        "tier",
-        "tenant",
-        "team",
-        "workload",
-        "repo",
-        "languages", "models"}
+    ("intent", "skill", "paths", "labels", "data", "tier", "tenant", "team", "workload", "repo", "languages",
+     "sources", "requires", "keywords", "capabilities", "aliases", "restricted_paths")
 )  # fmt: skip
 """Lists of which each entry counts for itself; patterns too, unless there is an exception (``!``) among them."""
 

@@ -1,0 +1,35 @@
+"""The reference of ``docs/policy.md``, made from the schema: ``python -m tests.policy.reference`` writes it anew."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from smista_mcp.policy import schema
+
+DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "policy.md"
+_SECTION = re.compile(r"(?<=<!-- reference -->\n).*?(?=<!-- /reference -->)", re.DOTALL)
+
+
+def reference() -> str:
+    """One table for each table of the language."""
+    parts: list[str] = []
+    for name, table in schema.tables():
+        rows = [
+            f"| `{key}` | {(info.description or '').replace('|', chr(92) + '|')} | `{(info.examples or [''])[0]}` |"
+            for key, info in schema.keys_of(table).items()
+            if schema.table_of(info.annotation) is None
+        ]
+        if rows:
+            parts += [f"### `{name}`", "", table.__doc__ or "", "", "| key | what for | for example |", "|---|---|---|"]
+            parts += [*rows, ""]
+    return "\n".join(["", *parts, ""])
+
+
+def with_reference(text: str) -> str:
+    """`text` with its reference section as the schema has it."""
+    return _SECTION.sub(lambda _: reference(), text)
+
+
+if __name__ == "__main__":
+    DOCUMENT.write_text(with_reference(DOCUMENT.read_text()))
