@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -55,9 +54,14 @@ class App:
     async def close(self, *, cancel_within: float, close_within: float) -> None:
         """Cancel what runs and close the engine, each in at most so many seconds."""
         await self._calls.cancel_all(cancel_within)
-        if self._engine is not None:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._engine.aclose(), close_within)
+        if self._engine is None:
+            return
+        try:
+            await asyncio.wait_for(self._engine.aclose(), close_within)
+        except TimeoutError:
+            logger.warning("the engine was not closed in time")
+        except Exception:
+            logger.exception("closing the engine failed")
 
     async def _open(self) -> Engine:
         async with self._ready:

@@ -24,16 +24,17 @@ class Calls:
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._cancelled: set[asyncio.Task[Any]] = set()
 
     async def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run `work` to its end. If the caller is cancelled, cancel `work` once and wait until it has settled."""
         task = asyncio.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._forget)
         try:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
-            task.cancel()
+            self._cancel(task)
             with anyio.CancelScope(shield=True):
                 await asyncio.wait({task}, timeout=SETTLE_SECONDS)
             if task.done() and not task.cancelled():
@@ -41,9 +42,18 @@ class Calls:
             raise
 
     async def cancel_all(self, timeout: float) -> None:
-        """Cancel every running step and wait, at most `timeout` seconds, until they have settled."""
+        """Cancel every running step (none a second time) and wait, at most `timeout` seconds, until they settled."""
         tasks = set(self._tasks)
         for task in tasks:
-            task.cancel()
+            self._cancel(task)
         if tasks:
             await asyncio.wait(tasks, timeout=timeout)
+
+    def _cancel(self, task: asyncio.Task[Any]) -> None:
+        if task not in self._cancelled:
+            self._cancelled.add(task)
+            task.cancel()
+
+    def _forget(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        self._cancelled.discard(task)

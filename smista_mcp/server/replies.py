@@ -20,7 +20,7 @@ from smista_mcp.errors import PolicyError, RefusedError, SmistaError
 from smista_mcp.execution.engine import Delegation
 from smista_mcp.execution.present import decision_text, delegation_json, error_json, reason_text
 from smista_mcp.policy.types import JsonDict
-from smista_mcp.routing.decision import Decision
+from smista_mcp.routing.decision import Candidate, Decision, ReasonCode
 from smista_mcp.routing.record import decision_json
 from smista_mcp.server.results import cut, fit, result
 from smista_mcp.server.spill import Spill
@@ -37,7 +37,17 @@ _SHOWN_FINDINGS: Final = 10
 def preview_reply(decision: Decision) -> types.CallToolResult:
     """The decision, readable; as data in ``_meta``."""
     record = decision_json(decision)
-    return result([fit(decision_text(record), REPLY_BYTES)], meta=record)
+    return result([fit(_readable(record), REPLY_BYTES)], meta=record)
+
+
+def _readable(record: JsonDict) -> str:
+    """The decision in words, without the many models that nobody has set up here: those are only counted."""
+    candidates = record["candidates"]
+    telling = [one for one in candidates if any(why["code"] != ReasonCode.UNAVAILABLE for why in one["reasons"])]
+    telling += [one for one in candidates if one["eligible"]]
+    text = decision_text({**record, "candidates": telling})
+    absent = len(candidates) - len(telling)
+    return f"{text}\nNot available here, for want of a key or a running server: {absent} more" if absent else text
 
 
 def delegation_reply(delegation: Delegation, spill: Spill) -> types.CallToolResult:
@@ -60,6 +70,10 @@ def delegation_reply(delegation: Delegation, spill: Spill) -> types.CallToolResu
     return result([shown, reason], meta=record)
 
 
+def _only_absent(candidate: Candidate) -> bool:
+    return all(reason.code is ReasonCode.UNAVAILABLE for reason in candidate.reasons)
+
+
 def error_reply(error: SmistaError) -> types.CallToolResult:
     """What went wrong and what to do about it, in words and as data."""
     whole = error_json(error)
@@ -71,10 +85,10 @@ def error_reply(error: SmistaError) -> types.CallToolResult:
         shown["findings"] = shown.get("findings", [])[:_SHOWN_FINDINGS]
         lines += [str(finding) for finding in error.findings]
     if isinstance(error, RefusedError) and isinstance(error.decision, Decision):
-        lines.append(decision_text(whole))
+        lines.append(_readable(whole))
         shown["not_eligible"] = [
             f"{one.deployment}: {'; '.join(reason.text for reason in one.reasons)}"
-            for one in error.decision.candidates
+            for one in sorted(error.decision.candidates, key=_only_absent)
             if not one.eligible
         ][:_SHOWN_FINDINGS]
     structured: JsonDict = {"error": shown}

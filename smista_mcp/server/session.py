@@ -33,10 +33,11 @@ from smista_mcp.server.wire import Input, Output
 
 logger = logging.getLogger(__name__)
 
-# A host that ends a session waits about 100 ms before it kills; these add up to less.
-_CANCEL_SECONDS: Final = 0.06
-_CLOSE_SECONDS: Final = 0.02
-_FLUSH_SECONDS: Final = 0.01
+# What ending may take at the very most. It usually takes some 10 ms; a host that does not care to wait longer than
+# its 100 ms kills, and where it does not, a run on a slow disk is better recorded late than never.
+_CANCEL_SECONDS: Final = 1.0
+_CLOSE_SECONDS: Final = 0.5
+_FLUSH_SECONDS: Final = 0.2
 
 _REPLAY_SECONDS: Final = 5.0
 """How long the SDK's server may take over a frame that it is given again. It takes well under a millisecond."""

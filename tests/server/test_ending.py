@@ -127,6 +127,7 @@ async def test_the_process_of_the_embedded_model_ends_with_the_server(home: Home
         await host.send(initialize("2025-06-18"), INITIALIZED, delegate(1, {}))
         assert not (await host.answer(1))["result"].get("isError")
         children = descendants(host.process.pid)
+        assert children
         assert await end(host) == code
         await asyncio.to_thread(gone, children)
 

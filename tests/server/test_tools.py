@@ -16,14 +16,14 @@ from smista_mcp.server import replies, surface
 from tests.llama import tiny_gguf
 from tests.server.process import Home, Provider
 
-pytestmark = pytest.mark.parametrize("era", ["legacy", "auto"])
+both_eras = pytest.mark.parametrize("era", ["legacy", "auto"])
 
 VERSIONS = {"legacy": "2025-11-25", "auto": "2026-07-28"}
 ANSWER = 'def one(x):\n\treturn "é" + x  # \\n stays\n\n```\nverbatim\n```'
 
 
 @asynccontextmanager
-async def connected(home: Home, era: str) -> AsyncIterator[Client]:
+async def connected(home: Home, era: str = "auto") -> AsyncIterator[Client]:
     """The SDK's client, connected to a server for `home`."""
     server = StdioServerParameters(
         command=sys.executable, args=home.arguments(), env=home.environment, cwd=home.workspace
@@ -44,6 +44,7 @@ def data(result: CallToolResult) -> dict[str, Any]:
     return found
 
 
+@both_eras
 async def test_a_step_runs_on_the_real_embedded_model(home: Home, era: str) -> None:
     weights = tiny_gguf(home.root / "tiny.gguf", says="Forty two is the answer.")
     home.policy.write_text(f'[providers.embedded]\nmodel_path = "{weights}"\n', encoding="utf-8")
@@ -60,6 +61,7 @@ async def test_a_step_runs_on_the_real_embedded_model(home: Home, era: str) -> N
     assert data(delegated)["attempts"][0]["failure"] is None
 
 
+@both_eras
 async def test_the_host_learns_what_the_server_is_for(home: Home, era: str) -> None:
     async with connected(home, era) as client:
         assert client.protocol_version == VERSIONS[era]
@@ -74,6 +76,7 @@ async def test_the_host_learns_what_the_server_is_for(home: Home, era: str) -> N
     assert delegate.open_world_hint
 
 
+@both_eras
 async def test_the_answer_stands_alone_and_verbatim_and_the_reason_follows(home: Home, era: str) -> None:
     async with Provider(ANSWER) as provider, connected(home, era) as client:
         home.use(provider)
@@ -86,6 +89,7 @@ async def test_the_answer_stands_alone_and_verbatim_and_the_reason_follows(home:
     assert result.structured_content is None  # a host would show it to its model instead of the text
 
 
+@both_eras
 async def test_the_whole_decision_comes_as_data(home: Home, era: str) -> None:
     async with Provider(ANSWER) as provider, connected(home, era) as client:
         home.use(provider)
@@ -104,6 +108,7 @@ async def test_the_whole_decision_comes_as_data(home: Home, era: str) -> None:
     assert preview["selected"] == delegated["selected"]
 
 
+@both_eras
 async def test_progress_is_told_to_those_who_ask(home: Home, era: str) -> None:
     told: list[tuple[float, str | None]] = []
 
@@ -120,9 +125,9 @@ async def test_progress_is_told_to_those_who_ask(home: Home, era: str) -> None:
     assert len(told) == heard
 
 
-async def test_a_long_answer_stands_whole_in_a_file_that_version_control_ignores(home: Home, era: str) -> None:
+async def test_a_long_answer_stands_whole_in_a_file_that_version_control_ignores(home: Home) -> None:
     answer = "".join(f"{number:06d} {'漢' * 20}\n" for number in range(900))
-    async with Provider(answer) as provider, connected(home, era) as client:
+    async with Provider(answer) as provider, connected(home) as client:
         home.use(provider)
         result = await client.call_tool(surface.DELEGATE, {"task": "Go on"})
     head, reason = texts(result)
@@ -135,10 +140,10 @@ async def test_a_long_answer_stands_whole_in_a_file_that_version_control_ignores
     assert (file.parent / ".gitignore").read_text(encoding="utf-8") == "*\n"
 
 
-async def test_a_workspace_that_cannot_be_written_is_left_alone(home: Home, era: str) -> None:
+async def test_a_workspace_that_cannot_be_written_is_left_alone(home: Home) -> None:
     (home.workspace / ".smista").write_text("a file where the folder would be", encoding="utf-8")
     answer = "word " * 4000
-    async with Provider(answer) as provider, connected(home, era) as client:
+    async with Provider(answer) as provider, connected(home) as client:
         home.use(provider)
         result = await client.call_tool(surface.DELEGATE, {"task": "Go on"})
     (file,) = (home.root / "state").rglob("r_*.md")
@@ -146,17 +151,18 @@ async def test_a_workspace_that_cannot_be_written_is_left_alone(home: Home, era:
     assert file.read_text(encoding="utf-8") == answer
 
 
-async def test_a_link_does_not_lead_an_answer_out_of_the_workspace(home: Home, era: str) -> None:
+async def test_a_link_does_not_lead_an_answer_out_of_the_workspace(home: Home) -> None:
     outside = home.root / "outside"
     outside.mkdir()
     (home.workspace / ".smista").symlink_to(outside)
-    async with Provider("word " * 4000) as provider, connected(home, era) as client:
+    async with Provider("word " * 4000) as provider, connected(home) as client:
         home.use(provider)
         result = await client.call_tool(surface.DELEGATE, {"task": "Go on"})
     assert not list(outside.rglob("*.md"))
     assert Path(data(result)["answer_file"]).is_relative_to(home.root / "state")
 
 
+@both_eras
 async def test_a_run_that_fails_says_what_failed_and_what_to_do(home: Home, era: str) -> None:
     async with Provider("", status=400) as provider, connected(home, era) as client:
         home.use(provider)
@@ -169,9 +175,9 @@ async def test_a_run_that_fails_says_what_failed_and_what_to_do(home: Home, era:
     assert data(result)["attempts"][0]["status"] == 400
 
 
-async def test_a_refusal_says_why_in_text_and_as_data(home: Home, era: str) -> None:
+async def test_a_refusal_says_why_in_text_and_as_data(home: Home) -> None:
     (home.workspace / "secret.txt").write_text("x", encoding="utf-8")
-    async with Provider(ANSWER) as provider, connected(home, era) as client:
+    async with Provider(ANSWER) as provider, connected(home) as client:
         home.use(provider)
         home.policy.write_text(
             home.policy.read_text(encoding="utf-8")
@@ -190,33 +196,33 @@ async def test_a_refusal_says_why_in_text_and_as_data(home: Home, era: str) -> N
     assert data(preview)["outcome"] == "no_eligible_model"
 
 
-@pytest.mark.parametrize(
-    ("arguments", "complaint"),
-    [
-        ({}, "`task` is missing"),
-        ({"task": 5}, "`task` must be a string"),
-        ({"task": "x", "path": ["a"]}, "`path` is not an argument, did you mean `paths`?"),
-        ({"task": "x", "paths": [1]}, "`paths` must be a list of strings"),
-        ({"task": "x", "effort": "huge"}, "`effort` must be one of low, medium, high, xhigh"),
-        ({"task": "x", "max_output_tokens": 0}, "`max_output_tokens` must be a whole number of at least 1"),
-    ],
-)
-async def test_wrong_arguments_are_named(home: Home, era: str, arguments: dict[str, Any], complaint: str) -> None:
-    async with connected(home, era) as client:
-        result = await client.call_tool(surface.DELEGATE, arguments)
-    assert result.is_error
-    assert complaint in texts(result)[0]
-    assert complaint in str(result.structured_content)
+WRONG: dict[str, dict[str, Any]] = {
+    "`task` is missing": {},
+    "`task` must be a string": {"task": 5},
+    "`path` is not an argument, did you mean `paths`?": {"task": "x", "path": ["a"]},
+    "`paths` must be a list of strings": {"task": "x", "paths": [1]},
+    "`effort` must be one of low, medium, high, xhigh": {"task": "x", "effort": "huge"},
+    "`max_output_tokens` must be a whole number of at least 1": {"task": "x", "max_output_tokens": 0},
+}
 
 
-async def test_an_unknown_tool_is_an_error_of_the_protocol(home: Home, era: str) -> None:
-    async with connected(home, era) as client:
+async def test_wrong_arguments_are_named(home: Home) -> None:
+    async with connected(home) as client:
+        for complaint, arguments in WRONG.items():
+            result = await client.call_tool(surface.DELEGATE, arguments)
+            assert result.is_error
+            assert complaint in texts(result)[0]
+            assert complaint in str(result.structured_content)
+
+
+async def test_an_unknown_tool_is_an_error_of_the_protocol(home: Home) -> None:
+    async with connected(home) as client:
         with pytest.raises(MCPError, match="Unknown tool"):
             await client.call_tool("no_such_tool", {})
 
 
-async def test_a_policy_may_be_mended_while_the_server_runs(home: Home, era: str) -> None:
-    async with Provider(ANSWER) as provider, connected(home, era) as client:
+async def test_a_policy_may_be_mended_while_the_server_runs(home: Home) -> None:
+    async with Provider(ANSWER) as provider, connected(home) as client:
         home.policy.write_text('[routing.defualt]\nmodel = "a/b"\n', encoding="utf-8")
         broken = await client.call_tool(surface.DELEGATE, {"task": "x"})
         home.use(provider)
