@@ -22,7 +22,6 @@ from typing import Final, Protocol
 
 from smista_mcp.facts.types import Exclusion
 
-
 _LINK: Final = "there is a link where none was a moment ago"
 
 

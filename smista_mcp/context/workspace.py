@@ -223,7 +223,8 @@ class _Reading:
     # --- what is found
 
     def _directory(self, found: Located) -> None:
-        self._keep(found.fact)
+        if found.real:
+            self._keep(found.fact)  # the root is in every step, so that it is named says nothing
         if _in_git(found.real) or _in_git(found.lexical):
             self._exclude(printable(found.lexical) + "/", Exclusion.IGNORED, "git's own files are never read")
             return

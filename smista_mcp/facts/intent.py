@@ -190,6 +190,9 @@ _TLDR: Final = re.compile(r"(?i)\btl\s?;\s?dr\b")
 _URL: Final = re.compile(r"\bhttps?://\S+")
 _PATHLIKE: Final = re.compile(r"(?<!\S)[\w./\\-]*[\w]+[./\\_][\w./\\-]*\w(?:\(\))?|\b\w+\(\)")
 _TOKEN: Final = re.compile(r"[^\W_]+(?:['’][^\W_]+)*|¤|[.,;:!?\n()。，；：！？、—¿¡]")
+_SLIPS: Final = frozenset(lexicon.SLIPS.split())
+_RELATIVES: Final = frozenset(lexicon.RELATIVES.split())
+_BECAUSE: Final = frozenset(lexicon.BECAUSE.split())
 _CLAUSE_END: Final = frozenset(".,;:!?\n()。，；：！？、—¿¡")
 _CJK_CHAR: Final = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af]")
 _FAILURE: Final = re.compile(
@@ -210,6 +213,7 @@ class _Tables:
     objects: dict[str, tuple[tuple[tuple[str, ...], float, str], ...]]
     phrases: dict[str, tuple[tuple[tuple[str, ...], float, str, bool], ...]]
     trouble: dict[str, float]
+    code_languages: frozenset[str]
     cjk: re.Pattern[str]
     cjk_weight: dict[str, tuple[float, str]]
 
@@ -231,13 +235,13 @@ def _tables() -> _Tables:
             for words in _entries(text):
                 objects.setdefault(words[0], {}).setdefault(words, (weight, intent))
     phrases: dict[str, list[tuple[tuple[str, ...], float, str, bool]]] = {}
-    head_only = {tuple(_unaccented(phrase).split()) for phrase in lexicon.HEAD_ONLY}
+    head_only = set(_entries(lexicon.HEAD_ONLY))
     for intent, by_weight in lexicon.PHRASES.items():
         for weight, text in by_weight.items():
             for words in _entries(text):
                 phrases.setdefault(words[0], []).append((words, weight, intent, words in head_only))
     cjk = {
-        cue: (weight, intent)
+        cue.replace("_", " "): (weight, intent)
         for intent, by_weight in lexicon.CJK.items()
         for weight, text in by_weight.items()
         for cue in text.split()
@@ -253,6 +257,7 @@ def _tables() -> _Tables:
         },
         phrases={first: tuple(sorted(all_, key=lambda entry: -len(entry[0]))) for first, all_ in phrases.items()},
         trouble={word: weight for weight, text in lexicon.TROUBLE.items() for word in _unaccented(text).split()},
+        code_languages=frozenset(lexicon.CODE_LANGUAGES.split()),
         cjk=re.compile("|".join(re.escape(cue) for cue in longest_first)),
         cjk_weight=cjk,
     )
@@ -359,6 +364,8 @@ def _read_clause(words: list[str], tables: _Tables) -> Iterator[Score]:
                 spoken.add(intent)
                 yield weight, intent, f"“{' '.join(phrase)}”"
                 break
+    if words[start : start + 1] in (["i"], ["we"]) and words[start + 1 : start + 2] in (["need"], ["want"]):
+        start += 1
     if start >= len(words):
         return
     verb = words[start]
@@ -385,6 +392,8 @@ def _read_verb(
             yield _adjusted(weight, intent, verb, rest, target)
     if verb in tables.makers:
         target = _object_after(words, at, tables)
+        if verb == "cover" and not {"test", "tests"}.isdisjoint(words):
+            target = (0.9, "test", "tests")
         if translating:
             return
         if target is not None:
@@ -397,7 +406,7 @@ def _read_verb(
 def _adjusted(weight: float, intent: str, verb: str, rest: list[str], target: Score | None) -> Score:
     """A verb's meaning, changed by its object where the two together say something else."""
     evidence = f"“{verb}”"
-    if intent == "translate" and any(word in lexicon.CODE_LANGUAGES for word in rest[-2:]) and weight > 0.9:
+    if intent == "translate" and any(word in _tables().code_languages for word in rest[-2:]) and weight > 0.9:
         return 0.6, "edit", f"“{verb} … {rest[-1]}”"
     if target is not None:
         noun = target[2]
@@ -407,19 +416,13 @@ def _adjusted(weight: float, intent: str, verb: str, rest: list[str], target: Sc
             return 0.55, target[1], f"“{verb} … {noun}”"
         if intent == "explain" and verb == "describe" and target[1] == "document":
             return 0.6, "document", f"“{verb} … {noun}”"
-    if intent == "debug" and weight <= 0.7 and any(word in _TYPOS for word in rest):
+    if intent == "debug" and weight <= 0.7 and any(word in _SLIPS for word in rest):
         return 0.7, "edit", f"“{verb} …” of a slip"
     if intent == "debug" and weight <= 0.75 and any(word in _tables().trouble for word in rest):
         return 0.92, "debug", f"“{verb}” with a failure"
     if intent == "test" and weight <= 0.7 and len(rest) > 5:
         return weight * 0.8, intent, evidence
     return weight, intent, evidence
-
-
-_TYPOS: Final = frozenset(
-    "typo typos indentation formatting lint style spelling grammar whitespace tippfehler rechtschreibung faute fautes"
-    " ortografia erratas refuso refusi опечатку опечатки".split()
-)
 
 
 def _read_late_verb(words: list[str], start: int, tables: _Tables, *, opened: bool, settled: bool) -> Iterator[Score]:
@@ -467,16 +470,9 @@ def _object_after(words: list[str], at: int, tables: _Tables) -> Score | None:
                 end_of_found = position + len(noun)
                 break
         else:
-            if words[position] in _STOP_OBJECT:
+            if words[position] in _BECAUSE:
                 break
     return found
-
-
-_RELATIVES: Final = frozenset(
-    "for to that which of in on with from using about how so und fur zu die der das mit aus pour de du qui que avec para"
-    " con che per di della del dla voor van met для с который and".split()
-)
-_STOP_OBJECT: Final = frozenset("so because then weil porque parce perche потому".split())
 
 
 def _phrase_stands(phrase: tuple[str, ...], words: list[str], at: int) -> bool:

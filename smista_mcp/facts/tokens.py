@@ -1,4 +1,11 @@
-"""How many tokens a text will come to, without any model's tokenizer."""
+"""How many tokens a text will come to, without any model's tokenizer.
+
+The coefficients were fitted, by least squares without negative terms, to the largest of what three public vocabularies
+(``o200k``, ``cl100k`` and DeepSeek's) make of code in three languages, JSON, Markdown, licences and short texts in
+a dozen languages; then raised by a tenth. Summed by kind the estimate came out at 1.0 to 1.15 times that largest count
+for code, prose, Markdown, JSON, Chinese and the larger European languages, higher for rarer ones, and at 0.8 for
+base64; nine texts in ten lie between 0.87 and 1.5.
+"""
 
 from __future__ import annotations
 
@@ -11,39 +18,34 @@ _NOT_LETTERS: Final = bytes(set(range(256)) - set(string.ascii_letters.encode())
 _NOT_DIGITS: Final = bytes(set(range(256)) - set(string.digits.encode()))
 _NOT_MARKS: Final = bytes(set(range(256)) - set(string.punctuation.encode()))
 _NOT_NEWLINES: Final = bytes(set(range(256)) - {10})
-
+_RUN: Final = re.compile(rb"[A-Za-z0-9]{28,}")
+"""Longer than words are: keys, digests, encoded data, of which a token holds hardly more than a character."""
 _WIDE: Final = re.compile(
     "[\u1100-\u11ff\u2e80-\u9fff\ua960-\ua97f\uac00-\ud7ff\uf900-\ufaff\uff00-\uffef\U0001f000-\U0003ffff]"
 )
-
-_WORD: Final = 0.55
-_LETTER: Final = 0.155
-_DIGIT: Final = 0.6
-_MARK: Final = 0.6
-_NEWLINE: Final = 0.3
-_WIDE_CHAR: Final = 1.15
-_OTHER_CHAR: Final = 0.55
 
 
 def estimate_tokens(text: str) -> int:
     """An estimate of the tokens in `text` that rather errs a little high.
 
-    ``0.55·words + 0.155·letters + 0.6·digits + 0.6·punctuation + 0.3·newlines + 1.15·wide + 0.55·other``, rounded up, where
-    words are runs without white space, letters to newlines are ASCII, *wide* are Chinese, Japanese, Korean and emoji
-    characters, and *other* all else beyond ASCII. Deterministic; 8 ms for a million characters of ASCII.
+    ``0.58·words + 0.155·letters + 0.65·digits + 0.78·punctuation + 0.6·newlines + 0.45·run + 1.16·wide + 0.8·other``,
+    rounded up. Words are runs without white space; letters to newlines are ASCII; *run* are the characters of runs of
+    28 letters and digits or more; *wide* are Chinese, Japanese, Korean and emoji characters; *other* is all else beyond
+    ASCII. Deterministic and linear.
     """
     if not text:
         return 0
     raw = text.encode("ascii", "ignore")
     beyond = len(text) - len(raw)
-    wide = len(_WIDE.findall(text)) if beyond else 0
+    wide = sum(1 for _ in _WIDE.finditer(text)) if beyond else 0
     total = (
-        _WORD * len(raw.split())
-        + _LETTER * len(raw.translate(None, _NOT_LETTERS))
-        + _DIGIT * len(raw.translate(None, _NOT_DIGITS))
-        + _MARK * len(raw.translate(None, _NOT_MARKS))
-        + _NEWLINE * len(raw.translate(None, _NOT_NEWLINES))
-        + _WIDE_CHAR * wide
-        + _OTHER_CHAR * (beyond - wide)
+        0.58 * len(raw.split())
+        + 0.155 * len(raw.translate(None, _NOT_LETTERS))
+        + 0.65 * len(raw.translate(None, _NOT_DIGITS))
+        + 0.78 * len(raw.translate(None, _NOT_MARKS))
+        + 0.6 * len(raw.translate(None, _NOT_NEWLINES))
+        + 0.45 * sum(len(run) for run in _RUN.findall(raw))
+        + 1.16 * wide
+        + 0.8 * (beyond - wide)
     )
     return max(1, math.ceil(total))
