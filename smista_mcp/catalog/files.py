@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import tempfile
 from pathlib import Path
 from typing import Final
 
@@ -25,6 +24,8 @@ def read_json(path: Path) -> object:
 
 def write_json(path: Path, content: object) -> None:
     """Replace the file in one step, readable by its owner only. A cache that cannot be written is done without."""
+    import tempfile  # late: it brings half a dozen modules that a start which only reads has no use for
+
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")

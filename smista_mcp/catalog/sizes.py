@@ -16,7 +16,7 @@ SIZE_SOURCE: Final = "estimated from its size"
 NAME_SOURCE: Final = "estimated from the size in its name"
 UNKNOWN_SOURCE: Final = "its size is not known; taken for a small model"
 
-_STEPS: Final = ((1.0, 8.0), (2.5, 15.0), (6.0, 25.0), (10.0, 35.0), (20.0, 42.0), (45.0, 52.0), (100.0, 60.0))
+_STEPS: Final = ((0.3, 8.0), (2.5, 20.0), (6.0, 27.0), (10.0, 35.0), (20.0, 42.0), (45.0, 52.0), (100.0, 60.0))
 """Below so many billion weights, so much quality."""
 _LARGEST: Final = 68.0
 _UNKNOWN: Final = 20.0
