@@ -66,7 +66,6 @@ class Session:
             "CLAUDE_CONFIG_DIR": str(root / "claude"),
             "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
             "DISABLE_AUTOUPDATER": "1",
-            "ANTHROPIC_API_KEY": "none",
             "CODEX_HOME": str(root / "codex"),
             "SCRIPTED_KEY": "none",
         }
@@ -93,7 +92,7 @@ class Session:
         return done.stdout
 
     def _claude(self, model: ScriptedModel) -> str:
-        self._environment["ANTHROPIC_BASE_URL"] = model.url
+        self._environment |= {"ANTHROPIC_BASE_URL": model.url, "ANTHROPIC_API_KEY": "none"}
         registration = self._root / "mcp.json"
         shutil.copy(EXAMPLES / "claude-code" / ".mcp.json", registration)
         said = self.command(

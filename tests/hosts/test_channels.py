@@ -55,7 +55,7 @@ async def test_the_answer_comes_verbatim_with_the_reason_after_it_and_the_data_h
         saw = await converse(session, agent, (surface.DELEGATE, {"task": "Write one(x)"}))
     assert texts(saw[0])[-2] == ANSWER
     reason = texts(saw[0])[-1]
-    for part in ("scripted/model", "default", "cost", "Decision d_"):
+    for part in ("scripted/model", "user rule", "all to one", "cost", "Decision d_"):
         assert part in reason
     for hidden in (surface.META_KEY, "candidates", "policy_digest"):
         assert hidden not in everything(saw[0])

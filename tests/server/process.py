@@ -42,7 +42,7 @@ class Home:
         """Route every step to `provider`."""
         self.policy.write_text(
             f'[providers.scripted]\ntype = "openai-compatible"\nbase_url = "{provider.url}"\n'
-            '[routing.default]\nmodel = "scripted/model"\n',
+            '[[routing.rules]]\nname = "all to one"\nmodel = "scripted/model"\n',
             encoding="utf-8",
         )
 

@@ -83,7 +83,7 @@ async def test_the_answer_stands_alone_and_verbatim_and_the_reason_follows(home:
         result = await client.call_tool(surface.DELEGATE, {"task": "Write one(x)"})
     answer, reason = texts(result)
     assert answer == ANSWER
-    for part in ("scripted/model", "default", "cost", data(result)["decision_id"]):
+    for part in ("scripted/model", "user rule", "all to one", "cost", data(result)["decision_id"]):
         assert part in reason
     assert not result.is_error
     assert result.structured_content is None  # a host would show it to its model instead of the text
@@ -181,7 +181,7 @@ async def test_a_refusal_says_why_in_text_and_as_data(home: Home) -> None:
         home.use(provider)
         home.policy.write_text(
             home.policy.read_text(encoding="utf-8")
-            + '[[routing.rules]]\nname = "here only"\nlocal_only = true\nmodel = "scripted/model"\n',
+            + '[[routing.rules]]\nname = "here only"\npriority = 1\nlocal_only = true\nmodel = "scripted/model"\n',
             encoding="utf-8",
         )
         result = await client.call_tool(surface.DELEGATE, {"task": "x"})
