@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import httpx2
 import pytest
+import pytest_asyncio
 
 from smista_mcp.catalog.types import Dialect
 from smista_mcp.providers.http import make_client
@@ -22,8 +23,9 @@ PATIENT = Timeouts(connect=30, first_token=60, idle=60)
 Ask = Callable[..., Awaitable[tuple[list[Event], Seen]]]
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def client() -> AsyncIterator[httpx2.AsyncClient]:
+    """One for a whole module, as one serves a whole process: making it loads the certificates of the world."""
     async with make_client() as made:
         yield made
 

@@ -71,9 +71,13 @@ async def serve(*scripts: Script) -> AsyncIterator[Served]:
     after any other.
     """
     served = Served("")
+    talks: set[asyncio.Task[None]] = set()
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         served.connections += 1
+        task = asyncio.current_task()
+        assert task is not None
+        talks.add(task)
         try:
             while (request := await _read_request(reader)) is not None:
                 served.requests.append(request)
@@ -83,6 +87,8 @@ async def serve(*scripts: Script) -> AsyncIterator[Served]:
                     return
         except ConnectionError:
             served.gone.set()
+        except asyncio.CancelledError:
+            return  # the server is over, and asyncio's own streams would log it as an error
         finally:
             if reader.at_eof():
                 served.gone.set()
@@ -94,6 +100,9 @@ async def serve(*scripts: Script) -> AsyncIterator[Served]:
         yield served
     finally:
         server.close()
+        for talk in talks:
+            talk.cancel()
+        await asyncio.gather(*talks)
 
 
 async def _read_request(reader: asyncio.StreamReader) -> Seen | None:

@@ -13,6 +13,8 @@ from tests.providers.conftest import KEY, Ask, reply_of
 from tests.providers.scripted import chunked, head
 from tests.providers.vendors import SAID, VENDORS, Vendor
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 every_vendor = pytest.mark.parametrize("vendor", VENDORS, ids=str)
 
 

@@ -21,6 +21,8 @@ from tests.providers.conftest import CALL, PATIENT, Ask, events_of, failure_of
 from tests.providers.scripted import Act, Drip, Pause, Script, chunked, head, serve, whole
 from tests.providers.vendors import PIECES, VENDORS, Vendor
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 F = FailureClass
 every_vendor = pytest.mark.parametrize("vendor", VENDORS, ids=str)
 

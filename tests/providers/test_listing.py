@@ -12,6 +12,8 @@ from tests.providers.conftest import KEY
 from tests.providers.scripted import Act, Drip, Script, Seen, head, serve, whole
 from tests.providers.vendors import VENDORS, Vendor
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 every_vendor = pytest.mark.parametrize("vendor", VENDORS, ids=str)
 
 

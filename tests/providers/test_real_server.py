@@ -17,6 +17,8 @@ from smista_mcp.providers.types import Call, Event, FailureClass, ProviderError,
 from tests.llama import LlamaServer, llama_server, tiny_gguf
 from tests.providers.conftest import PATIENT, events_of, reply_of
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 SAYS = "All is well here, thank you."
 spoken = pytest.mark.parametrize("dialect", [Dialect.OPENAI_CHAT, Dialect.ANTHROPIC, Dialect.OPENAI_RESPONSES])
 
@@ -101,7 +103,7 @@ async def test_closing_a_stream_frees_the_server_at_once(
         return any(slot["is_processing"] for slot in slots)
 
     async with asyncio.timeout(20):  # 60,000 tokens would take far longer
-        while await busy():  # noqa: ASYNC110  # the server can only be asked
+        while await busy():  # the server can only be asked
             await asyncio.sleep(0.01)
 
 
