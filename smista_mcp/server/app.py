@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -110,6 +111,8 @@ class App:
             told += 1  # the protocol wants a figure that grows; how much there is to come is not known
             await ctx.session.report_progress(told, None, message)
 
+        # Not with the rest: it is a quarter of all the memory, and many a server is never asked to delegate anything.
+        await asyncio.to_thread(import_module, "smista_mcp.ledger.store")
         delegation = await engine.delegate(step, on_progress=progress)
         return replies.delegation_reply(delegation, Spill(places.find_workspace(self._start), places.state_dir()))
 
@@ -122,6 +125,5 @@ async def _list_tools(ctx: _Context, params: types.PaginatedRequestParams | None
 
 def _import_engine() -> None:
     import smista_mcp.execution.engine
-    import smista_mcp.ledger.store
     import smista_mcp.providers.http
     import smista_mcp.server.replies  # noqa: F401
