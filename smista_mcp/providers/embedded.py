@@ -144,7 +144,8 @@ class Embedded:
     async def _answer(
         self, client: httpx2.AsyncClient, process: EmbeddedProcess, call: Call, timeouts: Timeouts
     ) -> AsyncGenerator[Event, None]:
-        """The answer of `process`; asked once more where it died before it said anything."""
+        """The answer of `process`; asked once more where it died before it said anything, or closed the connection that
+        was kept from the last call in the moment it was used again."""
         for last in (False, True):
             if process.served is None:
                 yield Activity("loading")
@@ -157,8 +158,8 @@ class Embedded:
                             said = said or isinstance(event, TextDelta)
                             yield event
                     return
-                except ProviderError:
-                    if said or last or not await process.died(served):
+                except ProviderError as error:
+                    if said or last or not (await process.died(served) or error.failure is FailureClass.CONNECT):
                         raise
 
 

@@ -38,7 +38,7 @@ def context_length(gguf: Path) -> int | None:
             if kind == _ARRAY:
                 return None
             value = _string(file) if kind == _STRING else _unpack(file, _letter(kind))
-            if key.endswith(b".context_length") and isinstance(value, int):
+            if key.endswith(b".context_length") and isinstance(value, int) and value > 1:
                 return value
     return None
 

@@ -151,5 +151,5 @@ def _bytes_below(folder: Path) -> int:
 def _said(output: str) -> str:
     """The lines that say what is wrong, else the last one; on one line and without secrets."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
-    wrong = [line for line in lines if line.lower().startswith(("error", "×", "╰─▶", "caused by"))]
+    wrong = [line for line in lines if line.lower().startswith(("error", "×", "╰─▶", "caused by", "cause:"))]
     return Redactor()(" ".join(dict.fromkeys(wrong or lines[-1:])), _SAID_CHARS)

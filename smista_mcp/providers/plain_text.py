@@ -18,7 +18,7 @@ _CODE_LINE: Final = re.compile(
 )
 _CODE_SHARE: Final = 0.3
 """From which share of lines that look like code a text is taken for code, whose marks are no markup."""
-_ADDRESS: Final = re.compile(r"<?\b(?:https?|mailto):[^\s>)]+>?")
+_ADDRESS: Final = re.compile(r"\s?<?\b(?:https?|mailto):[^\s>)]+?(?=[.,;:!?]*(?:[\s>)]|$))>?")
 _NOTE_MARK: Final = re.compile(r"^\[!\w+\]\s*")
 """GitHub's ``[!NOTE]`` and its like."""
 _RST_TARGET: Final = re.compile(r"(?<=\w)_+(?=\W|$)")

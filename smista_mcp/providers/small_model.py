@@ -8,6 +8,7 @@ it worse. With temperature 0 and no penalty on repetition it goes in circles, wi
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -34,6 +35,14 @@ _LONG_SENTENCE: Final = 24
 _SHORT_SENTENCES: Final = 6
 """A sentence this long said twice means going in circles; so does a shorter one said this often."""
 _SENTENCE_END: Final = re.compile(r"(?<=[.!?])\s+|\n+")
+_SECTION: Final = re.compile(
+    r'^<(?P<mark>(?:file|context)-[0-9a-f]+)(?: path=(?P<path>"(?:[^"\\\n]|\\.)*"))?[^>\n]*>\n'
+    r"(?P<text>.*?)^</(?P=mark)>$",
+    re.MULTILINE | re.DOTALL,
+)
+"""A section of the material as the steps of this package are composed: ``<file-1a2b3c path="README.md">`` and so on."""
+_LEAST_SHARE: Final = 200
+_MOST_SECTIONS: Final = MATERIAL_CHARS // _LEAST_SHARE
 _KEYWORD: Final = re.compile(r"\w{4,}")
 
 
@@ -42,7 +51,7 @@ def prepare(call: Call) -> Call:
     task = call.prompt.strip()[:TASK_CHARS]
     if task[-1:].isalnum():
         task += "."
-    material = shorten(plain_text(call.material), task)
+    material = _reduced(call.material, task)
     return replace(
         call,
         prompt=f"{_FENCE}\n{material}\n{_FENCE}\n\n{task}" if material else task,
@@ -51,6 +60,27 @@ def prepare(call: Call) -> Call:
         effort=None,
         max_output_tokens=min(call.max_output_tokens or OUTPUT_TOKENS, OUTPUT_TOKENS),
     )
+
+
+def _reduced(material: str, task: str) -> str:
+    """The words of each section of `material`, under its name where there are several, in equal shares of the room."""
+    sections = _sections(material)
+    room = MATERIAL_CHARS // max(1, len(sections))
+    shares = [(name, shorten(plain_text(text), task, max(_LEAST_SHARE, room - len(name)))) for name, text in sections]
+    if len(shares) == 1:
+        return shares[0][1]
+    return "\n\n".join(f"{name}:\n{text}" if name else text for name, text in shares[:_MOST_SECTIONS])
+
+
+def _sections(material: str) -> list[tuple[str, str]]:
+    """Names and texts of what is between marks in `material`, else all of it without a name."""
+    found = [(_name(match["path"]), match["text"]) for match in _SECTION.finditer(material)]
+    return found or ([("", material)] if material.strip() else [])
+
+
+def _name(path: str | None) -> str:
+    """A file's name from its mark, where it stands as a JSON string."""
+    return str(json.loads(path)) if path else ""
 
 
 def shorten(text: str, task: str, limit: int = MATERIAL_CHARS) -> str:
