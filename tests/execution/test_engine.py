@@ -19,6 +19,7 @@ from smista_mcp.routing.decision import Outcome
 from tests.execution.conftest import MakeEngine
 from tests.providers.scripted import Act, chunked, serve, whole
 from tests.providers.vendors import SAID, VENDORS, Vendor
+from tests.server.process import Provider
 
 CHAT: Vendor = next(one for one in VENDORS if one.dialect.value == "openai-chat")
 KEY = "sk-proj-aVerySecretKeyThatMustNeverShow123456"
@@ -123,19 +124,17 @@ async def test_another_model_than_the_one_asked_for_is_a_failure_that_is_paid_fo
 async def test_cancelling_closes_the_connection_and_records_what_was_used(
     make_engine: MakeEngine, ledger_file: Path
 ) -> None:
-    async with serve(whole({"data": []}), [*ANSWER[:3], Act.HANG]) as server:
-        policy = provider("first", server.url) + default(f"first/{MODEL}") + PRICED
+    async with Provider("the beginning of", hangs=True) as server:
+        policy = f'[providers.first]\ntype = "openai-compatible"\nbase_url = "{server.url}"\n' + default("first/model")
+        policy += '[[routing.rules]]\nname = "there"\nmodel = "first/model"\n'
         async with make_engine(policy) as engine:
             running = asyncio.create_task(engine.delegate(Step("Greet the world")))
-            async with asyncio.timeout(30):
-                while not any(one.method == "POST" for one in server.requests):
-                    await asyncio.sleep(0.01)
-            await asyncio.sleep(0.2)
-            running.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await running
-            async with asyncio.timeout(30):
-                await server.gone.wait()
+            async with asyncio.timeout(60):
+                await server.called.wait()
+                running.cancel()
+                with pytest.raises(asyncio.CancelledError):
+                    await running
+                await server.hung_up.wait()
     (run,) = (await recorded(ledger_file)).runs
     assert run.outcome is RunOutcome.CANCELLED
     assert [one.failure for one in run.attempts] == ["cancelled"]
