@@ -25,8 +25,8 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, M
 from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlsplit
 
+from smista_mcp.catalog.endpoints import host_and_port
 from smista_mcp.providers.answer import Answer
 from smista_mcp.providers.failures import (
     Complaint,
@@ -104,7 +104,7 @@ async def converse(
     patience = Patience(timeouts)
     asked = ask(target, call)
     answer = Answer(call)
-    trouble = _Trouble(urlsplit(asked.url).hostname or "", Redactor.for_target(target), answer, refine)
+    trouble = _Trouble(host_and_port(asked.url), Redactor.for_target(target), answer, refine)
     async with _opened(client, asked, timeouts, patience, trouble) as response:
         answer.note(request_id=next((response.headers[name] for name in _REQUEST_IDS if name in response.headers), ""))
         with trouble.told(patience):
@@ -133,7 +133,7 @@ async def fetch_list(
     Raises:
         ProviderError: it did not come within `timeout` seconds, or something else did.
     """
-    trouble = _Trouble(urlsplit(url).hostname or "", Redactor.for_target(target))
+    trouble = _Trouble(host_and_port(url), Redactor.for_target(target))
     patience = Patience(Timeouts(connect=timeout, first_token=timeout, idle=timeout))
     response = await _sent(client, "GET", url, headers, None, timeout, patience, trouble)
     try:
