@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 from smista_mcp import places as standard_places
 from smista_mcp.errors import PolicyError, PolicyUntrustedError
 from smista_mcp.policy.document import Document, parse
-from smista_mcp.policy.findings import MAX_FINDINGS, Finding, Severity, has_errors
+from smista_mcp.policy.findings import MAX_FINDINGS, Finding, Severity, has_errors, shown
 from smista_mcp.policy.meaning import KnownModel, duplicate_names, examine, world_of
 from smista_mcp.policy.trust import OrganisationPlace, read_bounded
 from smista_mcp.policy.types import Layer, Place, Policy
@@ -228,8 +228,8 @@ def _hint(reading: Reading, errors: list[Finding]) -> str:
     for file in reading.files:
         policy = file.document.data.get("policy")
         owner = policy.get("owner") if isinstance(policy, dict) else None
-        if file.document.file in wrong and isinstance(owner, str) and owner.isprintable() and len(owner) <= 200:
-            return f"Run `smista-mcp check` to see everything; {file.document.file} belongs to {owner}."
+        if file.document.file in wrong and isinstance(owner, str) and owner.strip():
+            return f"Run `smista-mcp check` to see everything; {file.document.file} belongs to {shown(owner)}."
     for file in reading.files:
         if file.layer is Layer.ORGANISATION and file.document.file in wrong:
             return "Run `smista-mcp check` to see everything, and ask the administrator of this machine."
