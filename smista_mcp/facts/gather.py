@@ -100,7 +100,6 @@ def gather(
         intent=intent,
         paths=tuple(path_facts),
         skill=_clean(step.skill),
-        labels=_each_once(step.labels),
         effort=step.effort,
         proposed_model=_clean(step.model),
         restricted=tuple(restricted),

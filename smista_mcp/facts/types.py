@@ -159,7 +159,6 @@ class Facts:
     intent: Intent
     paths: tuple[PathFact, ...] = ()
     skill: str | None = None
-    labels: tuple[str, ...] = ()
     effort: Effort | None = None
     proposed_model: str | None = None
     restricted: tuple[str, ...] = ()

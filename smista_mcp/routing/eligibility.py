@@ -35,7 +35,12 @@ class Eligibility:
         self._restricted = PathPatterns(policy.restricted_paths, fold_case=True)
         self._guardrails = tuple(CompiledGuardrail(one, policy, catalog, names) for one in policy.guardrails)
         self._deployments = tuple(
-            (deployment, _availability(deployment, snapshot), Candidate(deployment.id, True))
+            (
+                deployment,
+                deployment.context_window or ASSUMED_WINDOW,
+                _availability(deployment, snapshot),
+                Candidate(deployment.id, True),
+            )
             for deployment in catalog.deployments
         )
 
@@ -47,8 +52,12 @@ class Eligibility:
         needed = facts.input_tokens + (facts.max_output_tokens or LEAST_OUTPUT)
         candidates: list[Candidate] = []
         eligible: dict[str, Deployment] = {}
-        for deployment, unavailable, accepted in self._deployments:
+        for deployment, window, unavailable, accepted in self._deployments:
             name = deployment.id
+            if unavailable is None and needed <= window and not kept and (not restricted or deployment.local):
+                candidates.append(accepted)
+                eligible[name] = deployment
+                continue
             reasons = [] if unavailable is None else [unavailable]
             for guardrail in kept:
                 if name in guardrail.taken:
@@ -59,7 +68,7 @@ class Eligibility:
                     reasons.append(over)
             if restricted and not deployment.local:
                 reasons.append(_restricted_reason(restricted, deployment))
-            if needed > (deployment.context_window or ASSUMED_WINDOW):
+            if needed > window:
                 reasons.append(_window_reason(needed, deployment))
             if reasons:
                 candidates.append(Candidate(name, False, tuple(reasons)))

@@ -70,8 +70,8 @@ def over_latency(deployment: Deployment, most_ms: int) -> str:
 
 def strictest(*permissions: Mapping[Tool, Permission]) -> dict[Tool, Permission]:
     """For each tool the strictest of all that is said of it."""
-    found: dict[Tool, Permission] = {}
-    for stated in permissions:
+    found: dict[Tool, Permission] = dict(permissions[0]) if permissions else {}
+    for stated in permissions[1:]:
         for tool, permission in stated.items():
             found[tool] = max(found.get(tool, permission), permission, key=_STRICTNESS.__getitem__)
     return found

@@ -7,7 +7,7 @@ from dataclasses import fields
 from typing import Final
 
 from smista_mcp.catalog.types import Catalog, Snapshot
-from smista_mcp.facts.types import Facts
+from smista_mcp.facts.types import Attributes, Facts, Values
 
 _ID_DIGITS: Final = 20
 
@@ -22,8 +22,29 @@ def snapshot_digest(catalog: Catalog, snapshot: Snapshot) -> str:
 
 def decision_id(policy_digest: str, snapshot_digest: str, facts: Facts) -> str:
     """``d_`` and hex digits of the SHA-256 of all that a decision depends on."""
-    text = f"{policy_digest}\0{snapshot_digest}\0{facts!r}"
+    text = f"{policy_digest}\0{snapshot_digest}\0{_facts(facts)}"
     return "d_" + hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:_ID_DIGITS]
+
+
+def _facts(facts: Facts) -> str:
+    """All of `facts` as text, field by field: a dataclass's own ``repr`` would take as long as the whole decision."""
+    intent, plan = facts.intent, facts.context
+    parts: list[object] = [
+        (intent.value, intent.source.value, intent.confidence, intent.evidence),
+        [(path.declared, path.names, path.source.value, path.canonical) for path in facts.paths],
+        (facts.skill, facts.effort and facts.effort.value, facts.proposed_model, facts.restricted),
+        (facts.input_tokens, facts.max_output_tokens, facts.suspected_intents, facts.task_sha256, facts.task_chars),
+        [(one.path, one.bytes, one.tokens, one.sha256, one.truncated, one.note) for one in plan.included],
+        [(one.path, one.reason.value, one.detail) for one in plan.excluded],
+    ]
+    for name in _ATTRIBUTES:
+        values: Values = getattr(facts.attributes, name)
+        if values.bound or values.observed or values.asserted:
+            parts.append((name, sorted(values.bound), sorted(values.observed), sorted(values.asserted)))
+    return repr(parts)
+
+
+_ATTRIBUTES: Final = tuple(one.name for one in fields(Attributes))
 
 
 def _canonical(value: object) -> str:

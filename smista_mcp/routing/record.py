@@ -45,6 +45,7 @@ def decision_json(decision: Decision) -> JsonDict:
                     "tokens": file.tokens,
                     "sha256": file.sha256,
                     "truncated": file.truncated,
+                    "note": file.note,
                 }
                 for file in context.included
             ],

@@ -64,12 +64,7 @@ def test_everything_the_caller_said_is_among_the_facts() -> None:
     assert facts.intent.value == "review"
     assert facts.intent.source is IntentSource.CALLER
     assert facts.intent.confidence == 1.0
-    assert (facts.skill, facts.effort, facts.labels, facts.proposed_model) == (
-        "changelog",
-        Effort.HIGH,
-        ("a", "b"),
-        "ollama/qwen",
-    )
+    assert (facts.skill, facts.effort, facts.proposed_model) == ("changelog", Effort.HIGH, "ollama/qwen")
     assert (facts.paths, facts.restricted, facts.context, facts.input_tokens) == (paths, ("k",), plan, 12)
     assert facts.max_output_tokens == 7
     assert facts.attributes.labels.asserted == {"a", "b"}
