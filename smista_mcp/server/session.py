@@ -91,7 +91,8 @@ class _Replies:
 def run(workspace: Path, source: Input, output: Output) -> int:
     """Serve until the host is gone or the process is told to end; the exit code."""
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="smista-mcp: %(levelname)s %(message)s")
-    return asyncio.run(_serve(workspace, source, output))
+    # Not asyncio.run: it would wait for threads that still import or look around. The process ends with what we return.
+    return asyncio.new_event_loop().run_until_complete(_serve(workspace, source, output))
 
 
 async def _serve(workspace: Path, source: Input, output: Output) -> int:
@@ -145,6 +146,7 @@ async def _connection(server: Server[Any], source: Input, output: Output, end: C
     to_server, from_host = anyio.create_memory_object_stream[SessionMessage | Exception](math.inf)
     replies = _Replies(output)
     serving = asyncio.create_task(server.run(from_host, replies, server.create_initialization_options()))
+    serving.add_done_callback(lambda task: _report(task, end))
     try:
         for frame in earlier:
             await _replay(frame, to_server.send_nowait, replies, output)
@@ -154,7 +156,6 @@ async def _connection(server: Server[Any], source: Input, output: Output, end: C
         # The process ends next. The SDK's server is not asked to wind down: it would answer calls that nobody waits
         # for any more, in time that the steps need to settle.
         end(0)
-        serving.add_done_callback(lambda task: task.cancelled() or task.exception())
 
 
 async def _replay(frame: Frame, forward: Callable[[SessionMessage], None], replies: _Replies, output: Output) -> None:

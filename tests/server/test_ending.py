@@ -119,7 +119,7 @@ async def test_a_server_that_is_still_starting_just_ends(home: Home, end: Ending
         assert await end(host) in (code, 128 - code)  # by the signal itself, where nothing has been started
 
 
-@all_endings
+@pytest.mark.parametrize(("end", "code"), [ENDINGS["end of input"], ENDINGS["terminate"]], ids=["input", "signal"])
 async def test_the_process_of_the_embedded_model_ends_with_the_server(home: Home, end: Ending, code: int) -> None:
     weights = tiny_gguf(home.root / "tiny.gguf", says="Forty two.")
     home.policy.write_text(f'[providers.embedded]\nmodel_path = "{weights}"\n', encoding="utf-8")

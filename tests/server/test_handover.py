@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-import pytest
-
-from tests.server.frames import ENVELOPE, INITIALIZED, handshake_opening, initialize, modern_opening, request
+from tests.server.frames import ENVELOPE, INITIALIZED, handshake_opening, initialize, line, modern_opening, request
 from tests.server.process import Home, started
 
 BAD_CALL = {"name": "route_preview", "arguments": {}}
