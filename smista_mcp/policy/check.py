@@ -72,8 +72,8 @@ def _without_type(reading: Reading) -> list[Finding]:
     typed: set[str] = set(KNOWN_PROVIDERS)
     places: dict[str, Place] = {}
     for file in reading.files:
-        for name, table in ((file.tables.providers if file.tables else None) or {}).items():
+        for name, table in (file.tables or {}).get("providers", {}).items():
             places.setdefault(name, file.document.place(("providers", name)))
-            if table.type is not None:
+            if "type" in table:
                 typed.add(name)
     return [provider_without_type(name, place) for name, place in sorted(places.items()) if name not in typed]

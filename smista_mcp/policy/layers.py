@@ -11,7 +11,7 @@ import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Any, Final
 
 from smista_mcp import places as standard_places
 from smista_mcp.errors import PolicyError, PolicyUntrustedError
@@ -20,9 +20,6 @@ from smista_mcp.policy.findings import MAX_FINDINGS, Finding, Severity, has_erro
 from smista_mcp.policy.meaning import KnownModel, duplicate_names, examine, world_of
 from smista_mcp.policy.trust import OrganisationPlace, read_bounded
 from smista_mcp.policy.types import Layer, Place, Policy
-
-if TYPE_CHECKING:
-    from smista_mcp.policy.schema import FileTable
 
 __all__ = ["LoadedPolicy", "OrganisationPlace", "PolicyPlaces", "load_policy"]
 
@@ -63,7 +60,7 @@ class ReadFile:
 
     layer: Layer | None
     document: Document
-    tables: FileTable | None
+    tables: dict[str, Any] | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,9 @@ from typing import TYPE_CHECKING, Any, Final
 from smista_mcp.policy.digest import digest
 from smista_mcp.policy.findings import Finding, Severity, listed, shown
 from smista_mcp.policy.known import KNOWN_PROVIDERS, PROVIDER_TYPES, model_matches
+from smista_mcp.policy.schema import MATCH
 from smista_mcp.policy.types import (
+    DEFAULT_PRIORITY,
     ClassificationRule,
     DefaultRoute,
     Layer,
@@ -42,7 +44,6 @@ from smista_mcp.policy.types import (
 
 if TYPE_CHECKING:
     from smista_mcp.policy.layers import ReadFile
-    from smista_mcp.policy.schema import ClassificationRuleTable, RuleTable, Table
 
 _STRICTNESS: Final = tuple(Permission)
 
@@ -53,7 +54,12 @@ class _File:
 
     layer: Layer
     source: ReadFile
-    tables: Any
+    tables: Mapping[str, Any]
+
+    def table(self, name: str) -> Mapping[str, Any]:
+        """One of its tables; empty where it has none."""
+        found: Mapping[str, Any] = self.tables.get(name, {})
+        return found
 
     def place(self, *path: str | int) -> Place:
         return self.source.document.place(path)
@@ -97,7 +103,7 @@ def _first(values: Iterable[Any]) -> Any:
 
 def _policy_key(files: list[_File], key: str) -> Iterator[Any]:
     for file in files:
-        if file.tables.policy is not None and (value := getattr(file.tables.policy, key)) is not None:
+        if (value := file.table("policy").get(key)) is not None:
             yield value
 
 
@@ -110,7 +116,7 @@ def _stated(files: list[_File], findings: list[Finding], table: str, key: str) -
     """What each layer says about one key, most trusted first."""
     found: dict[Layer, tuple[Any, Place]] = {}
     for file in files:
-        value = getattr(getattr(file.tables, table), key, None)
+        value = file.table(table).get(key)
         if value is None:
             continue
         if file.layer in found and found[file.layer][0] != value:
@@ -126,7 +132,7 @@ def _rules(files: list[_File]) -> tuple[Rule, ...]:
     orders: dict[Layer, int] = {}
     rules: list[Rule] = []
     for file in files:
-        for index, table in enumerate(file.tables.routing.rules if file.tables.routing else ()):
+        for index, table in enumerate(file.table("routing").get("rules", ())):
             order = orders.get(file.layer, 0)
             orders[file.layer] = order + 1
             rules.append(_rule(table, file.layer, order, file.place("routing", "rules", index)))
@@ -139,42 +145,44 @@ def _rank(rule: Rule) -> float:
     return Layer.WORKSPACE + 0.5 if overridden else float(rule.layer)
 
 
-def _rule(table: RuleTable, layer: Layer, order: int, place: Place) -> Rule:
+def _rule(table: Mapping[str, Any], layer: Layer, order: int, place: Place) -> Rule:
     return Rule(
-        name=table.name,
+        name=table["name"],
         layer=layer,
         order=order,
-        match=Match(
-            intent=tuple(table.intent or ()),
-            skill=tuple(table.skill or ()),
-            paths=tuple(table.paths or ()),
-            labels=tuple(table.labels or ()),
-        ),
+        match=_match(table),
         target=Target(
-            model=table.model, pick=table.pick, sources=tuple(table.from_ or ()), min_quality=table.min_quality
+            model=table.get("model"),
+            pick=table.get("pick"),
+            sources=table.get("from", ()),
+            min_quality=table.get("min_quality"),
         ),
         place=place,
-        priority=table.priority,
-        fallbacks=tuple(table.fallbacks),
-        effort=table.effort,
-        local_only=table.local_only,
-        requires=tuple(table.requires),
-        overridable=table.overridable,
+        priority=table.get("priority", DEFAULT_PRIORITY),
+        fallbacks=table.get("fallbacks", ()),
+        effort=table.get("effort"),
+        local_only=table.get("local_only", False),
+        requires=table.get("requires", ()),
+        overridable=table.get("overridable", False),
     )
+
+
+def _match(table: Mapping[str, Any]) -> Match:
+    return Match(**{key: table[key] for key in MATCH if key in table})
 
 
 def _defaults(files: list[_File], findings: list[Finding]) -> tuple[DefaultRoute, ...]:
     found: dict[Layer, DefaultRoute] = {}
     for file in files:
-        table = file.tables.routing.default if file.tables.routing else None
+        table = file.table("routing").get("default")
         if table is None:
             continue
         route = DefaultRoute(
             layer=file.layer,
             place=file.place("routing", "default"),
-            model=table.model,
-            fallbacks=tuple(table.fallbacks),
-            effort=table.effort,
+            model=table["model"],
+            fallbacks=table.get("fallbacks", ()),
+            effort=table.get("effort"),
         )
         first = found.setdefault(file.layer, route)
         if replace(first, place=route.place) != route:
@@ -186,23 +194,23 @@ def _classification(files: list[_File]) -> tuple[ClassificationRule, ...]:
     orders: dict[Layer, int] = {}
     rules: list[ClassificationRule] = []
     for file in files:
-        for index, table in enumerate(file.tables.classification.rules if file.tables.classification else ()):
+        for index, table in enumerate(file.table("classification").get("rules", ())):
             order = orders.get(file.layer, 0)
             orders[file.layer] = order + 1
             rules.append(_classification_rule(table, file.layer, order, file.place("classification", "rules", index)))
     return tuple(sorted(rules, key=lambda rule: (rule.layer, rule.priority)))
 
 
-def _classification_rule(table: ClassificationRuleTable, layer: Layer, order: int, place: Place) -> ClassificationRule:
+def _classification_rule(table: Mapping[str, Any], layer: Layer, order: int, place: Place) -> ClassificationRule:
     return ClassificationRule(
-        intent=table.intent,
+        intent=table["intent"],
         layer=layer,
         order=order,
         place=place,
-        priority=table.priority,
-        keywords=tuple(table.keywords or ()),
-        paths=tuple(table.paths or ()),
-        requires_any_context=table.requires_any_context,
+        priority=table.get("priority", DEFAULT_PRIORITY),
+        keywords=table.get("keywords", ()),
+        paths=table.get("paths", ()),
+        requires_any_context=table.get("requires_any_context", False),
     )
 
 
@@ -210,7 +218,7 @@ def _classification_rule(table: ClassificationRuleTable, layer: Layer, order: in
 
 
 def _restricted_paths(files: list[_File]) -> tuple[str, ...]:
-    paths = (path for file in files if file.tables.privacy for path in file.tables.privacy.restricted_paths)
+    paths = (path for file in files for path in file.table("privacy").get("restricted_paths", ()))
     return tuple(dict.fromkeys(paths))
 
 
@@ -218,12 +226,10 @@ def _overrides(files: list[_File]) -> Overrides:
     allow = True
     models: tuple[str, ...] | None = None
     for file in files:
-        table = file.tables.overrides
-        if table is None:
-            continue
-        allow = allow and table.allow is not False
-        if table.models is not None:
-            models = tuple(table.models) if models is None else _both(models, tuple(table.models))
+        table = file.table("overrides")
+        allow = allow and table.get("allow", True)
+        if "models" in table:
+            models = table["models"] if models is None else _both(models, table["models"])
     return Overrides(allow=allow, models=None if models is None else tuple(sorted(set(models))))
 
 
@@ -245,8 +251,7 @@ def _permissions(files: list[_File]) -> Mapping[Tool, Permission]:
 def _permission(files: list[_File], tool: Tool) -> Permission:
     said: dict[Layer, Permission] = {}
     for file in files:
-        table = file.tables.tools.permissions if file.tables.tools else None
-        mode = getattr(table, tool.value, None)
+        mode = file.table("tools").get("permissions", {}).get(tool.value)
         if mode is not None:
             said[file.layer] = _strictest(mode, said.get(file.layer, mode))
     trusted = [said[layer] for layer in (Layer.ORGANISATION, Layer.USER) if layer in said]
@@ -280,8 +285,7 @@ def _merged(
     for file in files:
         if file.layer is Layer.WORKSPACE:
             continue
-        named: Mapping[str, Table] = getattr(file.tables, table) or {}
-        for name, entry in named.items():
+        for name, entry in file.table(table).items():
             into = merged.setdefault(name, {})
             into.setdefault("", _Said(None, file.layer, file.place(table, name)))
             for path, value in _keys(entry):
@@ -295,13 +299,12 @@ def _merged(
     return merged
 
 
-def _keys(entry: Table) -> Iterator[tuple[tuple[str, ...], Any]]:
+def _keys(entry: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], Any]]:
     """What one table states; a table within it counts key by key."""
-    for key in type(entry).model_fields:
-        value = getattr(entry, key)
+    for key, value in entry.items():
         if isinstance(value, dict):
             yield from (((key, inner), one) for inner, one in value.items())
-        elif value is not None:
+        else:
             yield (key,), value
 
 
@@ -359,19 +362,18 @@ def provider_without_type(name: str, place: Place) -> Finding:
 def _models(files: list[_File], findings: list[Finding]) -> Mapping[str, ModelSettings]:
     models: dict[str, ModelSettings] = {}
     for name, keys in sorted(_merged(files, findings, "models", lambda _layer, _key: True).items()):
-        capabilities = _value(keys, "capabilities")
         models[name] = ModelSettings(
             id=name,
             layer=_top(keys),
             context_window=_value(keys, "context_window"),
             max_output_tokens=_value(keys, "max_output_tokens"),
-            capabilities=None if capabilities is None else tuple(capabilities),
+            capabilities=_value(keys, "capabilities"),
             input_price=_value(keys, "input_price"),
             output_price=_value(keys, "output_price"),
             cached_input_price=_value(keys, "cached_input_price"),
             currency=_value(keys, "currency") or "USD",
             quality=_inner(keys, "quality"),
-            aliases=tuple(_value(keys, "aliases") or ()),
+            aliases=_value(keys, "aliases") or (),
             place=keys[""].place,
         )
     return MappingProxyType(models)

@@ -6,7 +6,7 @@ import datetime
 import functools
 from typing import Any, Final
 
-from pydantic import ValidationError
+from pydantic_core import ValidationError
 
 from smista_mcp.policy import schema
 from smista_mcp.policy.document import Document, Path
@@ -26,10 +26,10 @@ _EXPECTED: Final = {
 }
 
 
-def hold(document: Document) -> tuple[schema.FileTable | None, tuple[Finding, ...]]:
-    """The file as tables, or ``None`` with everything that keeps it from being one."""
+def hold(document: Document) -> tuple[dict[str, Any] | None, tuple[Finding, ...]]:
+    """The file's tables, with the values that its texts stand for; or ``None`` and everything that is wrong."""
     try:
-        return schema.FileTable.model_validate(document.data), ()
+        return schema.validator().validate_python(document.data), ()
     except ValidationError as error:
         found = error.errors(include_url=False)
     findings = [_finding(document, one) for one in found[: MAX_FINDINGS + 1]]
@@ -78,10 +78,15 @@ def _name(path: Path) -> tuple[str, str]:
     """The key that `path` is about, and the table it stands in."""
     if not path:
         return "The whole", "a policy file"
-    keys = path[:-1] if isinstance(path[-1], int) and _info(path[:-1]) is not None and len(path) > 1 else path
+    keys = path[:-1] if isinstance(path[-1], int) and len(path) > 1 and _is_value(path[:-1]) else path
     if isinstance(keys[-1], int):
         return "An entry", table_name(keys)
     return shown(keys[-1]), table_name(keys[:-1])
+
+
+def _is_value(path: Path) -> bool:
+    key = _key(path)
+    return key is not None and key.table is None
 
 
 def _kind(value: object) -> str:
@@ -100,43 +105,39 @@ def _kind(value: object) -> str:
     return "this"
 
 
-def _info(path: Path) -> Any:
-    """pydantic's description of the key at `path`, or ``None`` where the schema has no such key."""
-    table: type[schema.Table] | None = schema.FileTable
-    info: Any = None
-    named = False  # the next part is a name that the author chose, or a position
+def _key(path: Path) -> schema.Key | None:
+    """The key at `path` or, within a value, that value's; ``None`` where the language has no such key."""
+    table: schema.Table = schema.FILE
+    key: schema.Key | None = None
+    named = False  # the next part is a name that the author chose
     for part in path:
         if isinstance(part, int):
             continue
         if named:
             named = False
             continue
-        if table is None:
-            return None
-        info = schema.keys_of(table).get(part)
-        if info is None:
-            return None
-        table = schema.table_of(info.annotation)
-        named = "dict[" in str(info.annotation)
-    return info
+        key = table.keys.get(part)
+        if key is None or key.table is None:
+            return key
+        table, named = key.table, key.form is schema.Form.NAMED
+    return key
 
 
-def _table(path: Path) -> type[schema.Table]:
+def _table(path: Path) -> schema.Table:
     """The table whose keys stand at `path`."""
-    info = _info(path)
-    found = schema.table_of(info.annotation) if info is not None else None
-    return found or schema.FileTable
+    key = _key(path)
+    return key.table if key is not None and key.table is not None else schema.FILE
 
 
 def _example(path: Path) -> str:
-    info = _info(path)
-    return f"Write for example: {info.examples[0]}" if info is not None and info.examples else ""
+    key = _key(path)
+    return f"Write for example: {key.example}" if key is not None else ""
 
 
 def _unknown_key(document: Document, path: Path) -> Finding:
     written = str(path[-1])
     where = table_name(path[:-1])
-    known = schema.keys_of(_table(path[:-1]))
+    known = _table(path[:-1]).keys
     close = nearest(written, known)
     if close is not None:
         fix = f"Did you mean {shown(close)}?"
@@ -153,8 +154,8 @@ def _elsewhere() -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for name, table in schema.tables():
         found.setdefault(name.strip("[]").rsplit(".", 1)[-1], []).append(f"`{name}`")
-        for written in schema.keys_of(table):
-            if schema.table_of(schema.keys_of(table)[written].annotation) is None:
+        for written, key in table.keys.items():
+            if key.table is None:
                 found.setdefault(written, []).append(f"`{name}`")
     return found
 

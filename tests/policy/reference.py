@@ -14,14 +14,21 @@ _SECTION = re.compile(r"(?<=<!-- reference -->\n).*?(?=<!-- /reference -->)", re
 def reference() -> str:
     """One table for each table of the language."""
     parts: list[str] = []
-    for name, table in schema.tables():
+    for heading, table in schema.tables():
         rows = [
-            f"| `{key}` | {(info.description or '').replace('|', chr(92) + '|')} | `{(info.examples or [''])[0]}` |"
-            for key, info in schema.keys_of(table).items()
-            if schema.table_of(info.annotation) is None
+            f"| `{name}` | {key.description} | `{key.example}` |"
+            for name, key in table.keys.items()
+            if key.table is None
         ]
         if rows:
-            parts += [f"### `{name}`", "", table.__doc__ or "", "", "| key | what for | for example |", "|---|---|---|"]
+            parts += [
+                f"### `{heading}`",
+                "",
+                table.description,
+                "",
+                "| key | what for | for example |",
+                "|---|---|---|",
+            ]
             parts += [*rows, ""]
     return "\n".join(["", *parts, ""])
 

@@ -75,7 +75,7 @@ VALUES = st.recursive(
     max_leaves=6,
 )
 KEYS = st.sampled_from(
-    sorted({written for _, table in schema.tables() for written in schema.keys_of(table)} | {"", "a.b", "ollama/a"})
+    sorted({written for _, table in schema.tables() for written in table.keys} | {"", "a.b", "ollama/a"})
 ) | st.text(max_size=5)
 TABLES = st.dictionaries(KEYS, VALUES | st.dictionaries(KEYS, VALUES | st.lists(VALUES), max_size=4), max_size=4)
 
