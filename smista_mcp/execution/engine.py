@@ -34,6 +34,7 @@ from smista_mcp.routing.record import decision_json
 if TYPE_CHECKING:
     import httpx2
 
+    from smista_mcp.ledger.inputs import Inputs
     from smista_mcp.ledger.store import Ledger
     from smista_mcp.policy.layers import PolicyPlaces
 
@@ -161,12 +162,7 @@ class Engine:
         prepared = await self._prepare(step)
         client, ledger = await self._open()
         run = Run(new_run_id(), prepared.decision.decision_id, timestamp(now()), RunOutcome.RUNNING)
-        await ledger.begin(
-            decision_json(prepared.decision),
-            run,
-            task_sha256=prepared.facts.task_sha256,
-            task_chars=prepared.facts.task_chars,
-        )
+        await ledger.begin(decision_json(prepared.decision), _inputs(prepared), run)
         if prepared.decision.outcome is not Outcome.ROUTED:
             await ledger.settle(replace(run, outcome=RunOutcome.REFUSED))
             raise RefusedError(prepared.decision.why, decision=prepared.decision, hint=_REFUSED_HINT)
@@ -247,6 +243,13 @@ class Failure:
 
 _REFUSED_HINT: Final = "`smista-mcp preview` shows every candidate with its reasons; change the step or the policy"
 _FAILED_HINT: Final = "`smista-mcp explain` shows every attempt; `smista-mcp models` shows what can be reached here"
+
+
+def _inputs(prepared: _Prepared) -> Inputs:
+    from smista_mcp.ledger.inputs import Inputs
+
+    conditions = prepared.conditions
+    return Inputs(prepared.facts, conditions.policy, conditions.catalog, conditions.snapshot)
 
 
 def _call(step: Step, prepared: _Prepared, deployment: Deployment, choice: Choice) -> Call:

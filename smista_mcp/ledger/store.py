@@ -12,10 +12,13 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from smista_mcp.catalog.types import Catalog, Snapshot
 from smista_mcp.errors import LedgerError
-from smista_mcp.ledger.tables import SCHEMA_VERSION, attempts, decisions, metadata, runs
+from smista_mcp.facts.types import Facts
+from smista_mcp.ledger.inputs import Inputs, digest, pack, unpack
+from smista_mcp.ledger.tables import SCHEMA_VERSION, attempts, decisions, metadata, packed, runs
 from smista_mcp.ledger.types import Attempt, Run, RunOutcome
-from smista_mcp.policy.types import JsonDict
+from smista_mcp.policy.types import JsonDict, Policy
 
 _BUSY_SECONDS = 10
 """How long to wait for another process that is writing."""
@@ -39,6 +42,7 @@ class Ledger:
     def __init__(self, engine: AsyncEngine, path: Path) -> None:
         self._engine = engine
         self._path = path
+        self._last_packed: dict[type, tuple[object, str, bytes]] = {}
 
     @classmethod
     async def open(cls, path: Path) -> Ledger:
@@ -69,8 +73,8 @@ class Ledger:
         """Close every connection. The ledger cannot be used afterwards."""
         await self._engine.dispose()
 
-    async def begin(self, decision: JsonDict, run: Run, *, task_sha256: str, task_chars: int) -> None:
-        """Record a decision (once, however often it is carried out) and the start of a run of it.
+    async def begin(self, decision: JsonDict, inputs: Inputs, run: Run) -> None:
+        """Record a decision (once, however often it is carried out) with its inputs, and the start of a run of it.
 
         Raises:
             LedgerError: nothing was recorded, so nothing may be run.
@@ -81,12 +85,18 @@ class Ledger:
             "outcome": decision["outcome"],
             "policy_digest": decision["policy_digest"],
             "snapshot_digest": decision["snapshot"]["digest"],
-            "task_sha256": task_sha256,
-            "task_chars": task_chars,
-            "record": json.dumps(decision, ensure_ascii=False, separators=(",", ":")),
+            "task_sha256": inputs.facts.task_sha256,
+            "task_chars": inputs.facts.task_chars,
+            "record": json.dumps(decision, separators=(",", ":")),
+            "facts": pack(inputs.facts),
+            "snapshot": pack(inputs.snapshot),
         }
+        shared = {"policy": self._packed(inputs.policy), "catalog": self._packed(inputs.catalog)}
         try:
             async with self._engine.begin() as connection:
+                for column, (name, body) in shared.items():
+                    await connection.execute(insert(packed).values(digest=name, body=body).on_conflict_do_nothing())
+                    entry[column] = name
                 await connection.execute(insert(decisions).values(entry).on_conflict_do_nothing())
                 await connection.execute(sa.insert(runs).values(_run_row(run)))
         except sa.exc.DBAPIError as error:
@@ -123,6 +133,54 @@ class Ledger:
                 return None if decision_id is None else await _read(connection, decision_id)
         except sa.exc.DBAPIError as error:
             raise self._failed("read", error) from None
+
+    async def latest(self, count: int) -> tuple[str, ...]:
+        """Ids of the last `count` decisions, the latest first.
+
+        Raises:
+            LedgerError: the store could not be read.
+        """
+        query = sa.select(decisions.c.id).order_by(decisions.c.recorded_at.desc(), decisions.c.id).limit(count)
+        try:
+            async with self._engine.connect() as connection:
+                return tuple((await connection.execute(query)).scalars())
+        except sa.exc.DBAPIError as error:
+            raise self._failed("read", error) from None
+
+    async def inputs(self, decision_id: str) -> Inputs | None:
+        """What the decision with exactly this id was made on, or ``None`` where there is none.
+
+        Raises:
+            LedgerError: the store could not be read, or what it holds cannot.
+        """
+        policy, catalog = packed.alias(), packed.alias()
+        query = (
+            sa.select(decisions.c.facts, decisions.c.snapshot, policy.c.body, catalog.c.body)
+            .join(policy, policy.c.digest == decisions.c.policy)
+            .join(catalog, catalog.c.digest == decisions.c.catalog)
+            .where(decisions.c.id == decision_id)
+        )
+        try:
+            async with self._engine.connect() as connection:
+                row = (await connection.execute(query)).one_or_none()
+        except sa.exc.DBAPIError as error:
+            raise self._failed("read", error) from None
+        if row is None:
+            return None
+        return Inputs(
+            facts=unpack(Facts, row[0]),
+            policy=unpack(Policy, row[2]),
+            catalog=unpack(Catalog, row[3]),
+            snapshot=unpack(Snapshot, row[1]),
+        )
+
+    def _packed(self, value: Policy | Catalog) -> tuple[str, bytes]:
+        """Digest and bytes; packing a catalog takes milliseconds, and the next step mostly has the same one."""
+        found = self._last_packed.get(type(value))
+        if found is None or found[0] is not value:
+            body = pack(value)
+            found = self._last_packed[type(value)] = (value, digest(body), body)
+        return found[1], found[2]
 
     async def _find(self, connection: AsyncConnection, wanted: str | None) -> str | None:
         if wanted is None:

@@ -22,6 +22,18 @@ decisions = sa.Table(
     sa.Column("task_sha256", sa.String(64), nullable=False),
     sa.Column("task_chars", sa.Integer, nullable=False),
     sa.Column("record", sa.Text, nullable=False),
+    # What it was made on, see `smista_mcp.ledger.inputs`; policy and catalog change seldom and are kept once.
+    sa.Column("facts", sa.LargeBinary, nullable=False),
+    sa.Column("snapshot", sa.LargeBinary, nullable=False),
+    sa.Column("policy", sa.String(64), sa.ForeignKey("packed.digest"), nullable=False),
+    sa.Column("catalog", sa.String(64), sa.ForeignKey("packed.digest"), nullable=False),
+)
+
+packed = sa.Table(
+    "packed",
+    metadata,
+    sa.Column("digest", sa.String(64), primary_key=True),
+    sa.Column("body", sa.LargeBinary, nullable=False),
 )
 
 runs = sa.Table(

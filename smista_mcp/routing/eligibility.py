@@ -87,7 +87,7 @@ class Eligibility:
         found = dict.fromkeys(facts.restricted)
         for path in facts.paths:
             if not path.canonical or self._restricted.matches(path.names):
-                found[path.declared] = None
+                found[path.declared.encode("utf-8", "replace").decode()] = None
         return tuple(found)
 
 

@@ -13,9 +13,13 @@ from pathlib import Path
 
 import pytest
 
+from smista_mcp.catalog.types import Catalog, Deployment, Dialect, Endpoint, Price, Snapshot
 from smista_mcp.errors import LedgerError
+from smista_mcp.facts.types import Attributes, Facts, Intent, IntentSource, PathFact, Source, Values
+from smista_mcp.ledger.inputs import Inputs
 from smista_mcp.ledger.store import Ledger
 from smista_mcp.ledger.types import Attempt, Run, RunOutcome
+from smista_mcp.policy.types import Effort, Permission, Policy, Tool
 
 FAILED = Attempt(
     deployment="openai/gpt-5.5",
@@ -46,8 +50,33 @@ def run(name: str = "r_1", decided: str = "d_1", started: str = "2026-01-01T00:0
     return Run(name, decided, started, RunOutcome.RUNNING)
 
 
+INPUTS = Inputs(
+    facts=Facts(
+        Intent("review", IntentSource.CALLER, 1.0),
+        paths=(PathFact("odd\udcff", ("odd\udcff",), Source.OBSERVED, canonical=False),),
+        attributes=Attributes(labels=Values(bound=frozenset({"b", "a"}))),
+        effort=Effort.HIGH,
+    ),
+    policy=Policy("p", "0" * 64, permissions={Tool.SHELL: Permission.DENY}, regions={"eu": frozenset({"DE", "FR"})}),
+    catalog=Catalog(
+        (
+            Deployment(
+                id="openai/gpt-5.5",
+                provider="openai",
+                model="gpt-5.5",
+                dialect=Dialect.OPENAI_CHAT,
+                endpoint=Endpoint("https://api.openai.com/v1", "${env:OPENAI_API_KEY}"),
+                price=Price(Decimal("0.10"), Decimal("1E+1")),
+                processing_countries=frozenset({"US", "DE"}),
+            ),
+        )
+    ),
+    snapshot=Snapshot("2026-01-01T00:00:00.000Z", {"openai/gpt-5.5": "no key"}),
+)
+
+
 async def record(ledger: Ledger, one: Run) -> None:
-    await ledger.begin(decision(one.decision_id), one, task_sha256="t", task_chars=1)
+    await ledger.begin(decision(one.decision_id), INPUTS, one)
 
 
 async def test_gives_back_what_was_recorded_to_the_last_digit(tmp_path: Path) -> None:
@@ -64,6 +93,16 @@ async def test_gives_back_what_was_recorded_to_the_last_digit(tmp_path: Path) ->
     assert entry.decision == decision()
     assert entry.runs == (ended,)
     assert entry.runs[0].cost == Decimal("0.000000000001")
+
+
+async def test_what_a_decision_was_made_on_comes_back_equal(tmp_path: Path) -> None:
+    ledger = await Ledger.open(tmp_path / "ledger.sqlite3")
+    await record(ledger, run())
+    back = await ledger.inputs("d_1")
+    assert back == INPUTS
+    assert await ledger.inputs("d_2") is None
+    assert await ledger.latest(5) == ("d_1",)
+    await ledger.close()
 
 
 async def test_a_run_that_never_ended_stays_recorded_as_running(tmp_path: Path) -> None:
