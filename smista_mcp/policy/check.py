@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
 from smista_mcp.policy.document import Document
-from smista_mcp.policy.findings import Finding, Severity, has_errors
+from smista_mcp.policy.findings import MAX_FINDINGS, Finding, Severity, has_errors
 from smista_mcp.policy.known import KNOWN_PROVIDERS
 from smista_mcp.policy.layers import PolicyPlaces, Reading, in_order, printable, read_file, read_places, understand
 from smista_mcp.policy.meaning import KnownModel, ties
@@ -27,7 +28,7 @@ def check_files(paths: Sequence[Path], *, is_known_model: KnownModel | None = No
     reading = understand(sources, is_known_model)
     found = list(reading.findings)
     for file in reading.files:
-        found.extend(ties((file.document,)))
+        found.extend(islice(ties((file.document,)), MAX_FINDINGS))
     found.extend(_without_type(reading))
     return in_order(found)
 
@@ -39,7 +40,7 @@ def check_places(places: PolicyPlaces, *, is_known_model: KnownModel | None = No
     reading = read_places(places, is_known_model)
     found = list(reading.findings)
     for layer in Layer:
-        found.extend(ties(reading.of_layer(layer)))
+        found.extend(islice(ties(reading.of_layer(layer)), MAX_FINDINGS))
     if not has_errors(reading.findings):
         policy, conflicts = merge(reading.files)
         found.extend(conflicts)
