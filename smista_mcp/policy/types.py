@@ -7,7 +7,7 @@ this package; nothing here reads or writes anything.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import IntEnum, StrEnum
 from types import MappingProxyType
@@ -274,7 +274,16 @@ class Target:
     pick: Pick | None = None
     sources: tuple[str, ...] = ()
     min_quality: float | None = None
-    """Least quality, 0 to 100, for the step's intent."""
+    """Least quality, 0 to 100, for intents that `min_quality_by_intent` does not name."""
+    min_quality_by_intent: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+
+    def floor_for(self, intent: str) -> float | None:
+        """Least quality for a step of `intent`; ``None``: any will do."""
+        return self.min_quality_by_intent.get(intent, self.min_quality)
+
+    def without_floor(self) -> Target:
+        """The same target, whatever the quality."""
+        return replace(self, min_quality=None, min_quality_by_intent=MappingProxyType({}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -330,6 +339,33 @@ class ClassificationRule:
 
 
 @dataclass(frozen=True, slots=True)
+class DeploymentFacts:
+    """What a trusted file states of a provider's or a model's deployments; ``None``: it says nothing.
+
+    A model's own facts come before its provider's.
+    """
+
+    vendor: str | None = None
+    family: str | None = None
+    processing_countries: tuple[str, ...] | None = None
+    """ISO 3166 alpha-2, sorted; never empty."""
+    storage_countries: tuple[str, ...] | None = None
+    """As above; empty: nothing of a call is stored."""
+    serving_scope: str | None = None
+    """``region``, ``zone`` or ``global``."""
+    operator_country: str | None = None
+    zero_retention: bool | None = None
+    trains_on_data: bool | None = None
+    certifications: tuple[str, ...] | None = None
+    evidence_url: str | None = None
+    evidence_date: str | None = None
+    """ISO 8601, a day."""
+    latency_ms: int | None = None
+    speed: float | None = None
+    """Output tokens per second."""
+
+
+@dataclass(frozen=True, slots=True)
 class ProviderSettings:
     """``[providers.<id>]`` after merging. Secrets are references such as ``${env:OPENAI_API_KEY}``, never values."""
 
@@ -347,6 +383,7 @@ class ProviderSettings:
     enabled: bool = True
     model_path: str | None = None
     """Embedded provider only: a GGUF file to run in place of the one that is fetched."""
+    facts: DeploymentFacts = DeploymentFacts()
     place: Place | None = None
 
 
@@ -367,6 +404,7 @@ class ModelSettings:
     quality: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     """0 to 100 by intent; the key ``default`` stands for intents that are not named."""
     aliases: tuple[str, ...] = ()
+    facts: DeploymentFacts = DeploymentFacts()
     place: Place | None = None
 
 
@@ -376,7 +414,75 @@ class Overrides:
 
     allow: bool = True
     models: tuple[str, ...] | None = None
-    """The only models that may be proposed; ``None``: any that is eligible."""
+    """The only models that may be proposed, as ``provider/model`` or ``provider/*``; ``None``: any that is eligible."""
+
+
+class Detect(StrEnum):
+    """What ``[privacy.detect]`` does about a class of data; later members are stricter."""
+
+    WARN = "warn"
+    REDACT = "redact"
+    LOCAL = "local"
+    BLOCK = "block"
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """The step of a policy test. ``None`` or empty: nothing is said of it.
+
+    `tier`, `tenant`, `team`, `workload`, `user` and `repo` are meant as bound, by configuration; the rest as a caller
+    would state it.
+    """
+
+    task: str = ""
+    intent: str | None = None
+    skill: str | None = None
+    paths: tuple[str, ...] = ()
+    """Files, not patterns."""
+    effort: Effort | None = None
+    labels: tuple[str, ...] = ()
+    data: tuple[str, ...] = ()
+    model: str | None = None
+    """The model that the caller proposes."""
+    tokens: int | None = None
+    """Estimated input tokens."""
+    tier: str | None = None
+    tenant: str | None = None
+    team: str | None = None
+    workload: str | None = None
+    user: str | None = None
+    repo: str | None = None
+    """``host/owner/name``."""
+    languages: tuple[str, ...] = ()
+    available: tuple[str, ...] | None = None
+    """The only models that can be reached (``provider/model``, ``provider/*`` or a group); ``None``: all known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What the decision must be. ``None`` or empty: anything will do."""
+
+    outcome: str | None = None
+    model: str | None = None
+    not_model: tuple[str, ...] = ()
+    rule: str | None = None
+    local: bool | None = None
+    eligible: tuple[str, ...] = ()
+    not_eligible: tuple[str, ...] = ()
+    effort: Effort | None = None
+    permissions: Mapping[Tool, Permission] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyTest:
+    """One ``[[tests]]`` entry: a policy's own unit test. It changes no decision and is not part of the digest."""
+
+    name: str
+    layer: Layer
+    order: int
+    place: Place
+    given: Given = Given()
+    expect: Expected = Expected()
 
 
 @dataclass(frozen=True, slots=True)
@@ -409,6 +515,11 @@ class Policy:
     identity: Identity = Identity()
     repositories: tuple[Repository, ...] = ()
     """Most trusted layer first; for a single value the first that states it wins, labels and data are united."""
+    detect: Mapping[str, Detect] = field(default_factory=lambda: MappingProxyType({}))
+    """``[privacy.detect]`` by class of data, the strictest that any layer says. What it does to a decision stands in
+    `guardrails`, under names such as ``privacy.detect personal``."""
+    tests: tuple[PolicyTest, ...] = ()
+    """Of all layers, most trusted first. Without meaning for a decision."""
     layers: tuple[tuple[Layer, str], ...] = ()
     """Which files took part, most trusted first."""
     owner: str | None = None

@@ -128,7 +128,7 @@ class Router:
             return replace(draft, chain=within(rooms, draft.chain, facts))
         if room.budget.then is Then.SPILL:
             rule = search.route.rule if search.route else None
-            relaxed = None if rule is None else replace(rule, target=replace(rule.target, min_quality=None))
+            relaxed = None if rule is None else replace(rule, target=rule.target.without_floor())
             spill = sorted(
                 (
                     one

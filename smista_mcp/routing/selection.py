@@ -70,7 +70,7 @@ def what_it_lacks(rule: Rule, facts: Facts, deployment: Deployment, *, cost_is_l
     missing = [wanted for wanted in rule.requires if wanted not in deployment.capabilities]
     if missing:
         return f"does not offer {', '.join(missing)}"
-    floor = rule.target.min_quality
+    floor = rule.target.floor_for(facts.intent.value)
     if floor is not None:
         quality = deployment.quality_for(facts.intent.value)
         if quality is None:

@@ -57,7 +57,8 @@ def trial_note(deployment: Deployment) -> str:
 def _chosen_by(route: Route, facts: Facts) -> str:
     target, chosen = route.rule.target, route.selection.chain[0]
     if target.pick is not None:
-        floor = f" of quality {target.min_quality:g} or more for {facts.intent.value}" if target.min_quality else ""
+        least = target.floor_for(facts.intent.value)
+        floor = f" of quality {least:g} or more for {facts.intent.value}" if least else ""
         return f"{chosen.id} is the {target.pick.value} eligible model{floor}"
     if chosen.id == target.model or "/" not in (target.model or ""):
         return f"{chosen.id} is what the rule names"

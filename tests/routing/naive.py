@@ -246,7 +246,9 @@ def serves(rule: Rule, facts: Facts, one: Deployment, unlimited: bool) -> bool:
     if rule.max_cost is not None and not unlimited and not affordable(one, facts, rule.max_cost):
         return False
     quality = one.quality_for(facts.intent.value)
-    return rule.target.min_quality is None or (quality is not None and quality >= rule.target.min_quality)
+    floors = rule.target.min_quality_by_intent
+    floor = floors[facts.intent.value] if facts.intent.value in floors else rule.target.min_quality
+    return floor is None or (quality is not None and quality >= floor)
 
 
 def targets(rule: Rule, facts: Facts, policy: Policy, eligible: list[Deployment], unlimited: bool) -> list[Deployment]:
@@ -342,6 +344,6 @@ def within_budgets(
     if any(budget.then is not Then.SPILL for budget in broken):
         return []
     if rule is not None:
-        relaxed = replace(rule, target=replace(rule.target, min_quality=None))
+        relaxed = replace(rule, target=replace(rule.target, min_quality=None, min_quality_by_intent={}))
         eligible = [one for one in eligible if serves(relaxed, facts, one, False)]
     return sorted((one for one in eligible if fits(one)), key=lambda one: (cost(one, facts), one.id))[:4]

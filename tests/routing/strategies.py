@@ -197,7 +197,10 @@ def build_rule(chance: Random, layer: Layer, order: int) -> Rule:
     else:
         floor = chance.choice([None, None, 10.0, 50.0, 95.0])
         target = Target(
-            pick=chance.choice(list(Pick)), sources=_some(chance, (*MODELS, "ollama/*", "fast")), min_quality=floor
+            pick=chance.choice(list(Pick)),
+            sources=_some(chance, (*MODELS, "ollama/*", "fast")),
+            min_quality=floor,
+            min_quality_by_intent={chance.choice(INTENTS): 50.0} if chance.random() < 0.2 else {},
         )
     return Rule(
         name=f"{layer.label}-{order}",
