@@ -43,17 +43,15 @@ async def test_the_modern_era_goes_on_after_the_handover(home: Home) -> None:
         assert max(Counter(str(message["id"]) for message in host.received).values()) == 1
 
 
-@pytest.mark.parametrize("size", [1, 7, 60_000])
-async def test_frames_may_come_in_pieces_and_be_large(home: Home, size: int) -> None:
+async def test_frames_may_come_in_pieces_and_be_large(home: Home) -> None:
     async with started(home) as host:
         await host.send(initialize("2025-11-25"), INITIALIZED)
         await host.answer(0)
-        whole = b'{"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {"_meta": {"x": "%s"}}}\n' % (
-            b"y" * size
-        )
-        await host.send_raw(whole[:9])
-        await host.send_raw(whole[9:])
-        assert len((await host.answer(1))["result"]["tools"]) == 2
+        for identifier, size in enumerate([1, 70_000, 1, 3_000_000], start=1):
+            frame = line(request(identifier, "tools/list", {"_meta": {"x": "y" * size}}))
+            await host.send_raw(frame[:9])
+            await host.send_raw(frame[9:])
+            assert len((await host.answer(identifier))["result"]["tools"]) == 2
 
 
 async def test_what_is_no_message_is_answered_with_an_error_and_harms_nothing(home: Home) -> None:
