@@ -87,7 +87,7 @@ class Ignored:
             files = [self._exclude]
             files.extend(self._git_file(folder) for folder in _folders(prefix))
             for file in reversed([file for file in files if file is not None]):
-                found = file.verdict(prefix, directory=is_directory)
+                found = file.verdict(_octets(prefix), directory=is_directory)
                 if found is not None:
                     if not found.negated:
                         return f"{file.place}:{found.line} {found.text}"
@@ -135,7 +135,9 @@ class Ignored:
             return IgnoreFile(place, folder, (), closed=True)
         if fail_closed and raw.size > MAX_IGNORE_BYTES:
             return IgnoreFile(place, folder, (), closed=True)
-        return IgnoreFile(place, folder, parse_ignore(raw.data, fold=fold))
+        if fold:
+            return IgnoreFile(place, folder, parse_ignore(raw.data, fold=True))
+        return IgnoreFile(place, _octets(folder), parse_ignore(raw.data))
 
     def _is_link(self, folder: str) -> bool:
         """Whether `folder` is reached through a link: then what is there is judged by its real name."""
@@ -147,20 +149,31 @@ class Ignored:
 
 
 def parse_ignore(data: bytes, *, fold: bool = False) -> tuple[IgnorePattern, ...]:
-    """The patterns of an ignore file's bytes, in order. With `fold` each also stands case-folded and in NFC."""
-    text = data.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape")
+    """The patterns of an ignore file's bytes, in order.
+
+    They are compared byte by byte as git does, each byte standing as one character (see `_octets`); with `fold`
+    character by character, and each also case-folded and in NFC.
+    """
+    data = data.removeprefix(b"\xef\xbb\xbf")
     patterns: list[IgnorePattern] = []
-    for number, line in enumerate(text.split("\n"), 1):
-        line = line.removesuffix("\r")
-        forms = [line]
+    for number, line in enumerate(data.split(b"\n"), 1):
+        line = line.removesuffix(b"\r")
+        shown = line.decode("utf-8", "replace").strip()[:80]
+        forms = [line.decode("latin-1")]
         if fold:
-            normal = unicodedata.normalize("NFC", line)
-            forms += [normal, unicodedata.normalize("NFC", normal.casefold())]
+            text = line.decode("utf-8", "surrogateescape")
+            normal = unicodedata.normalize("NFC", text)
+            forms = [text, normal, unicodedata.normalize("NFC", normal.casefold())]
         for form in dict.fromkeys(forms):
-            pattern = _pattern(form, number, line)
+            pattern = _pattern(form, number, shown)
             if pattern is not None:
                 patterns.append(pattern)
     return tuple(patterns)
+
+
+def _octets(path: str) -> str:
+    """`path` with each of its bytes as one character: a ``?`` of git's stands for a byte, not for an ``é``."""
+    return path if path.isascii() else path.encode("utf-8", "surrogateescape").decode("latin-1")
 
 
 def _pattern(line: str, number: int, shown: str) -> IgnorePattern | None:
@@ -177,7 +190,7 @@ def _pattern(line: str, number: int, shown: str) -> IgnorePattern | None:
     regex = wildcards(body.removeprefix("/"), anywhere=not anchored)
     if regex is None:
         return None
-    return IgnorePattern(regex, negated, directories_only, number, shown.strip()[:80])
+    return IgnorePattern(regex, negated, directories_only, number, shown)
 
 
 def _without_trailing_spaces(line: str) -> str:
@@ -215,8 +228,8 @@ def wildcards(pattern: str, *, anywhere: bool = False) -> re.Pattern[str] | None
     ``*`` and ``?`` stop at slashes, ``**`` as a whole part stands for any number of directories; `anywhere` lets the
     pattern begin in any directory.
     """
-    parts = pattern.split("/")
-    if sum(part == "**" for part in parts) > _MOST_DOUBLE_STARS:
+    parts = _split(pattern)
+    if parts is None or sum(part == "**" for part in parts) > _MOST_DOUBLE_STARS:
         return None
     out = ["(?:[^/]+/)*" if anywhere else ""]
     last = len(parts) - 1
@@ -236,6 +249,27 @@ def wildcards(pattern: str, *, anywhere: bool = False) -> re.Pattern[str] | None
         return re.compile("".join(out), re.DOTALL)
     except (re.error, OverflowError):
         return None
+
+
+def _split(pattern: str) -> list[str] | None:
+    """The parts of `pattern`: cut at slashes, but not at one inside of a class. ``None`` if a class never ends."""
+    parts, begin, at = [], 0, 0
+    while at < len(pattern):
+        char = pattern[at]
+        at += 1
+        if char == "\\":
+            at += 1
+        elif char == "[":
+            found = _bracket(pattern, at)
+            if found is None:
+                return None
+            at = found[1]
+        elif char == "/":
+            parts.append(pattern[begin : at - 1])
+            begin = at
+    parts.append(pattern[begin:])
+    # Git takes three stars and more for two.
+    return ["**" if len(part) > 1 and not part.strip("*") else part for part in parts]
 
 
 def _part(part: str) -> str | None:
@@ -302,8 +336,10 @@ def _bracket(part: str, at: int) -> tuple[str, int] | None:
             if upper is None:
                 return None
             high = upper
-        if low <= high:
-            members.append(f"{re.escape(low)}-{re.escape(high)}" if low != high else re.escape(low))
+        # A range that runs backwards is its first character, as in git.
+        members.append(re.escape(low))
+        if low < high:
+            members.append(f"{re.escape(low)}-{re.escape(high)}")
     if not members:
         return ("[^/]" if negated else r"[^\s\S]"), at
     # A class never stands for a slash.
