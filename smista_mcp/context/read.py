@@ -2,7 +2,7 @@
 
 Every part of a path is opened from the descriptor of the one before it and never through a link, so that nobody can
 lead a read out of the workspace by putting a link where a directory was a moment ago. Where the system cannot do that
-(Windows), the path is checked before and the opened file after, and both must be the same file.
+(Windows), the opened file is asked for its own path, which must be the one that was meant.
 
 Hard links cannot be told from the file itself: a hard link in the workspace to a file outside is read. Making one
 takes write access to the workspace and, on common systems, ownership of the file.
@@ -13,6 +13,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -145,7 +146,8 @@ class DescriptorTree:
 
 
 class PathTree:
-    """The workspace by path, for systems that cannot open from a descriptor: checked before and after."""
+    """The workspace by path, for systems that cannot open from a descriptor (Windows): what was opened is asked for its
+    own path, and must be the file that was meant."""
 
     def __init__(self, root: str) -> None:
         self._root = root
@@ -154,14 +156,12 @@ class PathTree:
         """See `Tree.read`."""
         with _worded():
             full = self._inside(path)
-            before = os.lstat(full)
-            _regular(before.st_mode)
-            flags = (
-                os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-            )
+            _regular(os.lstat(full).st_mode)
+            flags = os.O_RDONLY
+            for name in ("O_BINARY", "O_NOFOLLOW", "O_NONBLOCK", "O_NOINHERIT"):
+                flags |= getattr(os, name, 0)
             descriptor = os.open(full, flags)
-            opened = os.fstat(descriptor)
-            if (opened.st_dev, opened.st_ino) != (before.st_dev, before.st_ino) or self._moved(path, full):
+            if os.path.normcase(path_of(descriptor)) != os.path.normcase(full):
                 os.close(descriptor)
                 raise NotReadableError(Exclusion.UNREADABLE, "it was replaced while it was being opened")
             return _read_all(descriptor, limit)
@@ -186,6 +186,33 @@ class PathTree:
 
     def _moved(self, path: str, full: str) -> bool:
         return os.path.normcase(os.path.realpath(full)) != os.path.normcase(full if path else self._root)
+
+
+def path_of(descriptor: int) -> str:
+    """Where the open file lies, by what the system says of the descriptor; ``""`` where it does not say."""
+    if sys.platform == "win32":
+        return _path_of_handle(descriptor)
+    try:
+        return str(Path(f"/proc/self/fd/{descriptor}").readlink())
+    except OSError:
+        return ""
+
+
+if sys.platform == "win32":
+
+    def _path_of_handle(descriptor: int) -> str:
+        import ctypes
+        import msvcrt
+
+        ask = ctypes.windll.kernel32.GetFinalPathNameByHandleW
+        ask.argtypes = (ctypes.c_void_p, ctypes.c_wchar_p, ctypes.c_uint32, ctypes.c_uint32)
+        ask.restype = ctypes.c_uint32
+        buffer = ctypes.create_unicode_buffer(32_768)
+        length = ask(msvcrt.get_osfhandle(descriptor), buffer, len(buffer), 0)
+        found = buffer.value if 0 < length < len(buffer) else ""
+        if found.startswith("\\\\?\\UNC\\"):
+            return "\\\\" + found[8:]
+        return found.removeprefix("\\\\?\\")
 
 
 def reason(error: OSError) -> str:
