@@ -90,7 +90,9 @@ def microseconds(work: Callable[[], object]) -> list[float]:
 
 
 def decisions() -> None:
-    print(f"{'rules x models':>16} {'p50 us':>9} {'worst round':>12} {'floor us':>9} {'x floor':>8} {'us/step p99':>12}")
+    print(
+        f"{'rules x models':>16} {'p50 us':>9} {'worst round':>12} {'floor us':>9} {'x floor':>8} {'us/step p99':>12}"
+    )
     for rules, count in SIZES:
         chance = Random(1)
         models = [f"provider{number % 5}/model-{number}" for number in range(count)]
@@ -125,7 +127,9 @@ def process() -> None:
                 subprocess.run(command, check=True, capture_output=True)
                 timed[name].append((time.perf_counter() - start) * 1000)
     ours, floor = (statistics.median(timed[name]) for name in ("preview", "empty python"))
-    print(f"\n`preview` as a whole process: {ours:.0f} ms, {ours / floor:.1f} x an empty Python process ({floor:.0f} ms)")
+    print(
+        f"\n`preview` as a whole process: {ours:.0f} ms, {ours / floor:.1f} x an empty Python process ({floor:.0f} ms)"
+    )
 
 
 if __name__ == "__main__":

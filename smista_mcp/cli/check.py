@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from smista_mcp.cli.output import add_json_flag, print_json
-from smista_mcp.cli.step import add_workspace_argument
+from smista_mcp.cli.arguments import add_json_flag, add_workspace_argument
+from smista_mcp.cli.output import print_json
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

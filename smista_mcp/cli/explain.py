@@ -7,7 +7,8 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from smista_mcp import places
-from smista_mcp.cli.output import add_json_flag, print_json
+from smista_mcp.cli.arguments import add_json_flag
+from smista_mcp.cli.output import print_json
 from smista_mcp.errors import LedgerError
 
 if TYPE_CHECKING:

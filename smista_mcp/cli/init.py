@@ -10,8 +10,8 @@ from pathlib import Path
 
 from smista_mcp import places
 from smista_mcp.catalog.types import Deployment
-from smista_mcp.cli.output import add_json_flag, print_json
-from smista_mcp.cli.step import add_workspace_argument
+from smista_mcp.cli.arguments import add_json_flag, add_workspace_argument
+from smista_mcp.cli.output import print_json
 from smista_mcp.errors import StepError
 
 

@@ -7,8 +7,8 @@ import asyncio
 from collections.abc import Iterable
 
 from smista_mcp.catalog.types import Deployment, Snapshot
-from smista_mcp.cli.output import add_json_flag, print_json
-from smista_mcp.cli.step import add_workspace_argument
+from smista_mcp.cli.arguments import add_json_flag, add_workspace_argument
+from smista_mcp.cli.output import print_json
 from smista_mcp.policy.types import JsonDict
 
 

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
-from argparse import ArgumentParser
+from typing import TYPE_CHECKING
 
 from smista_mcp.errors import PolicyError, SmistaError
-from smista_mcp.policy.types import JsonDict
 
-
-def add_json_flag(parser: ArgumentParser) -> None:
-    """Give `parser` the ``--json`` flag that every command has."""
-    parser.add_argument("--json", action="store_true", help="print JSON (its shape is in docs/commands.md)")
+if TYPE_CHECKING:
+    from smista_mcp.policy.types import JsonDict
 
 
 def print_json(value: JsonDict) -> None:

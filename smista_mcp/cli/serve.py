@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from smista_mcp.cli.step import add_workspace_argument
+from smista_mcp.cli.arguments import add_workspace_argument
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

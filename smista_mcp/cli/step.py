@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 
-from smista_mcp.cli.output import add_json_flag
+from smista_mcp.cli.arguments import add_json_flag, add_workspace_argument
 from smista_mcp.errors import StepError
 from smista_mcp.facts.types import Step
 from smista_mcp.policy.types import Effort
@@ -27,13 +26,6 @@ def add_step_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--max-output-tokens", type=int, metavar="N", help="most tokens of answer")
     add_workspace_argument(parser)
     add_json_flag(parser)
-
-
-def add_workspace_argument(parser: argparse.ArgumentParser) -> None:
-    """Give `parser` the folder it works in."""
-    parser.add_argument(
-        "--workspace", type=Path, default=Path(), metavar="DIR", help="work as if started in DIR (default: here)"
-    )
 
 
 def step_from(arguments: argparse.Namespace) -> Step:

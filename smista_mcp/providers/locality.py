@@ -133,7 +133,7 @@ def asker(client: httpx2.AsyncClient, base_url: str) -> Ask | None:
                     body += piece
                     if len(body) > LONGEST_ANSWER:
                         return None
-            return json.loads(body)  # type: ignore[no-any-return]
+            return json.loads(body)
         except (httpx2.HTTPError, httpx2.InvalidURL, ValueError, RecursionError):
             return None
 
@@ -145,7 +145,7 @@ async def identify(ask: Ask, expects: ServerKind | None) -> tuple[ServerKind, tu
 
     Only the kind in `expects` is asked for where one is expected, all otherwise.
     """
-    wanted = [expects] if expects in _QUESTIONS else list(_QUESTIONS)
+    wanted = [expects] if expects is not None and expects in _QUESTIONS else list(_QUESTIONS)
     answers = await asyncio.gather(*(_QUESTIONS[kind](ask) for kind in wanted))
     for kind, models in zip(wanted, answers, strict=True):
         if models is not None:

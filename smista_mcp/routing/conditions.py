@@ -8,6 +8,10 @@ reading         which values count           an unknown single value a path that
 `Reading.GRANT` bound ones only              does not match          no path ever matches
 =============== ============================ ======================= ==========================================
 
+A single value is known where it is bound. One that is only observed, which may be no more than the repository's own
+claim, counts beside the unknown and does not replace it: or claiming a tier would lead around the guardrails of every
+other. A repository of which it cannot be told which one it is (`UNKNOWN_REPO`) is to `TAKE` any that is asked for.
+
 Guardrails and budgets are read as `TAKE`, guarantees and exemptions as `GRANT`. Nothing that the caller controls
 grants anything: neither what it asserts (intent, skill, labels) nor what we observe of what it chose to name (paths,
 languages, size), or adding a harmless file to a step could widen where the rest of it may go.
@@ -22,7 +26,7 @@ from fnmatch import translate
 from typing import Final
 
 from smista_mcp.facts.matching import PathPatterns
-from smista_mcp.facts.types import Facts, Values
+from smista_mcp.facts.types import UNKNOWN_REPO, Facts, Values
 from smista_mcp.policy.types import Match
 
 
@@ -73,8 +77,7 @@ def _tests(match: Match, reading: Reading, protective: bool) -> Iterable[Test]:
         if wanted := frozenset(getattr(match, name)):
             yield _value_or_unknown(name, wanted) if reading is Reading.TAKE else _values(name, wanted)
     if match.repo:
-        matches = _repo_pattern(match.repo)
-        yield lambda facts: any(map(matches, facts.attributes.repo.all))
+        yield _repo(match.repo, reading)
     if match.min_tokens is not None:
         yield _at_least(match.min_tokens)
     if match.max_tokens is not None:
@@ -112,8 +115,8 @@ def _values(name: str, wanted: frozenset[str]) -> Test:
 
 def _value_or_unknown(name: str, wanted: frozenset[str]) -> Test:
     def holds(facts: Facts) -> bool:
-        values = _of(facts, name).all
-        return not values or not wanted.isdisjoint(values)
+        values = _of(facts, name)
+        return not values.bound or not wanted.isdisjoint(values.all)
 
     return holds
 
@@ -125,6 +128,13 @@ def _bound_values(name: str, wanted: frozenset[str]) -> Test:
 def _of(facts: Facts, name: str) -> Values:
     values: Values = getattr(facts.attributes, name)
     return values
+
+
+def _repo(patterns: tuple[str, ...], reading: Reading) -> Test:
+    matches = _repo_pattern(patterns)
+    if reading is Reading.TAKE:
+        return lambda facts: any(one == UNKNOWN_REPO or matches(one) for one in facts.attributes.repo.all)
+    return lambda facts: any(map(matches, facts.attributes.repo.all))
 
 
 def _repo_pattern(patterns: tuple[str, ...]) -> Callable[[str], object]:

@@ -27,13 +27,14 @@ def output_limit(requested: int | None, deployment: Deployment, input_tokens: in
 
 
 def input_cost(price: Price, facts: Facts) -> Decimal:
-    """Money for the step's input alone, in the price's currency."""
-    return price.input * facts.input_tokens / _PRICED_TOKENS
+    """Money for the step's input alone, in the price's currency, in the tier that so much input falls into."""
+    return price.for_input(facts.input_tokens).input * facts.input_tokens / _PRICED_TOKENS
 
 
 def worst_cost(price: Price, facts: Facts, output_tokens: int) -> Decimal:
     """Money for the step's input and the whole of `output_tokens`, in the price's currency, without cache discounts."""
-    return input_cost(price, facts) + price.output * output_tokens / _PRICED_TOKENS
+    rates = price.for_input(facts.input_tokens)
+    return (rates.input * facts.input_tokens + rates.output * output_tokens) / _PRICED_TOKENS
 
 
 def over_ceiling(deployment: Deployment, facts: Facts, ceiling: Money) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from smista_mcp.catalog.types import Deployment
 from smista_mcp.facts.types import Facts
-from smista_mcp.policy.types import DefaultRoute, Match, Policy, Rule, Target
+from smista_mcp.policy.types import DefaultRoute, Layer, Match, Policy, Rule, Target
 from smista_mcp.routing.decision import RuleRef
 from smista_mcp.routing.names import ModelNames
 from smista_mcp.routing.rules import RuleIndex
@@ -53,18 +53,29 @@ class Routes:
         chain, so that the step is refused and never falls through to a remote model.
         """
         passed_over: list[str] = []
-        for rule in self._rules.matching(facts):
+        for rule, ref in self._in_order(facts):
             selection = select(rule, facts, eligible, self._names, cost_is_lifted=cost_is_lifted)
             if selection.chain or rule.local_only:
-                ref = RuleRef(rule.name, rule.layer, rule.priority, rule.place)
                 return Search(Route(rule, ref, selection), (*passed_over, *_within(ref, selection)), bool(passed_over))
-            passed_over.append(f"rule {rule.name!r}: {nothing_left(selection)}")
-        for rule, ref in self._defaults:
-            selection = select(rule, facts, eligible, self._names, cost_is_lifted=cost_is_lifted)
-            if selection.chain:
-                return Search(Route(rule, ref, selection), (*passed_over, *_within(ref, selection)), bool(passed_over))
-            passed_over.append(f"{ref.name}: {nothing_left(selection)}")
+            passed_over.append(f"{_called(ref)}: {nothing_left(selection)}")
         return Search(None, tuple(passed_over), bool(passed_over))
+
+    def _in_order(self, facts: Facts) -> Iterator[tuple[Rule, RuleRef]]:
+        """What matches, in the order in which it is tried.
+
+        A default comes after all rules that people wrote, and before the built-in ones: these stand in for a default
+        where nobody has stated any.
+        """
+        defaults = iter(self._defaults)
+        pending = next(defaults, None)
+        for rule in self._rules.matching(facts):
+            while rule.layer is Layer.BUILTIN and pending is not None and pending[0].layer is not Layer.BUILTIN:
+                yield pending
+                pending = next(defaults, None)
+            yield rule, RuleRef(rule.name, rule.layer, rule.priority, rule.place)
+        if pending is not None:
+            yield pending
+        yield from defaults
 
 
 def nothing_left(selection: Selection) -> str:
@@ -74,7 +85,12 @@ def nothing_left(selection: Selection) -> str:
 
 def _within(ref: RuleRef, selection: Selection) -> tuple[str, ...]:
     """What the deciding rule itself names but may not use."""
-    return tuple(f"rule {ref.name!r}: {one}" for one in selection.passed_over)
+    return tuple(f"{_called(ref)}: {one}" for one in selection.passed_over)
+
+
+def _called(ref: RuleRef) -> str:
+    """A rule by its name; a default is its own name."""
+    return ref.name if ref.priority is None else f"rule {ref.name!r}"
 
 
 def _as_rule(default: DefaultRoute) -> tuple[Rule, RuleRef]:

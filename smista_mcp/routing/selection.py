@@ -91,7 +91,8 @@ def expected_cost(deployment: Deployment, facts: Facts) -> Decimal:
     if deployment.price is None:
         return _UNKNOWN_COST
     output = facts.max_output_tokens or TYPICAL_OUTPUT
-    return deployment.price.input * facts.input_tokens + deployment.price.output * output
+    rates = deployment.price.for_input(facts.input_tokens)
+    return rates.input * facts.input_tokens + rates.output * output
 
 
 _Order = Callable[[Deployment], tuple[object, ...]]

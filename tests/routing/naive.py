@@ -8,9 +8,10 @@ from decimal import Decimal
 
 from pathspec import GitIgnoreSpec
 
-from smista_mcp.catalog.types import Catalog, Deployment, Snapshot
-from smista_mcp.facts.types import Facts
+from smista_mcp.catalog.types import Catalog, Deployment, Price, Snapshot
+from smista_mcp.facts.types import UNKNOWN_REPO, Facts
 from smista_mcp.policy.types import (
+    DefaultRoute,
     Demands,
     Guardrail,
     Layer,
@@ -128,8 +129,18 @@ def affordable(one: Deployment, facts: Facts, ceiling: Money) -> bool:
     if one.max_output_tokens:
         output = min(output, one.max_output_tokens)
     output = max(1, min(output, (one.context_window or 8192) - facts.input_tokens))
-    most = (one.price.input * facts.input_tokens + one.price.output * output) / 1_000_000
+    into, out = rates(one.price, facts)
+    most = (into * facts.input_tokens + out * output) / 1_000_000
     return one.price.currency == ceiling.currency and most <= ceiling.amount
+
+
+def rates(price: Price, facts: Facts) -> tuple[Decimal, Decimal]:
+    """What a million tokens cost in a call of the step's size."""
+    into, out = price.input, price.output
+    for step in price.steps:
+        if facts.input_tokens > step.above:
+            into, out = step.input, step.output
+    return into, out
 
 
 def matched(rule: Rule, facts: Facts) -> bool:
@@ -148,14 +159,16 @@ def matched(rule: Rule, facts: Facts) -> bool:
 
 
 def taken(match: Match, facts: Facts) -> bool:
-    """A guardrail or budget: whatever anybody says counts, and what is unknown counts too."""
+    """A guardrail or budget: whatever anybody says counts, and what is unknown (not bound) counts too."""
     known = facts.attributes
+    if match.repo and UNKNOWN_REPO in known.repo.all:
+        match = replace(match, repo=())
     if match.intent and not set(match.intent) & {facts.intent.value, *facts.suspected_intents}:
         return False
     if match.paths and not any(not path.canonical or caught(match.paths, path.names, True) for path in facts.paths):
         return False
     return plain_conditions(match, facts) and all(
-        not wanted or not values.all or set(wanted) & values.all
+        not wanted or not values.bound or set(wanted) & values.all
         for wanted, values in ((match.tier, known.tier), (match.team, known.team))
     )
 
@@ -204,25 +217,30 @@ def caught(patterns: tuple[str, ...], names: tuple[str, ...], fold: bool) -> boo
 def first_route(
     facts: Facts, policy: Policy, eligible: list[Deployment], unlimited: bool
 ) -> tuple[Rule | None, list[Deployment]]:
-    for rule in sorted(policy.rules, key=order_of):
+    rules = sorted(policy.rules, key=order_of)
+    written = [rule for rule in rules if rule.layer is not Layer.BUILTIN]
+    built_in = [rule for rule in rules if rule.layer is Layer.BUILTIN]
+    defaults = [as_rule(default) for default in sorted(policy.defaults, key=lambda one: one.layer)]
+    stated = [default for default in defaults if default.layer is not Layer.BUILTIN]
+    last = [default for default in defaults if default.layer is Layer.BUILTIN]
+    for rule in [*written, *stated, *built_in, *last]:
         if matched(rule, facts):
             chain = targets(rule, facts, policy, eligible, unlimited)
             if chain or rule.local_only:
                 return rule, chain
-    for default in sorted(policy.defaults, key=lambda one: one.layer):
-        stand_in = Rule(
-            name=f"default:{default.layer.label}",
-            layer=default.layer,
-            order=0,
-            match=Match(),
-            target=Target(model=default.model),
-            place=Place(""),
-            fallbacks=default.fallbacks,
-        )
-        chain = targets(stand_in, facts, policy, eligible, unlimited)
-        if chain:
-            return stand_in, chain
     return None, []
+
+
+def as_rule(default: DefaultRoute) -> Rule:
+    return Rule(
+        name=f"default:{default.layer.label}",
+        layer=default.layer,
+        order=0,
+        match=Match(),
+        target=Target(model=default.model),
+        place=Place(""),
+        fallbacks=default.fallbacks,
+    )
 
 
 def order_of(rule: Rule) -> tuple[float, int, int, int]:
@@ -247,7 +265,7 @@ def serves(rule: Rule, facts: Facts, one: Deployment, unlimited: bool) -> bool:
         return False
     quality = one.quality_for(facts.intent.value)
     floors = rule.target.min_quality_by_intent
-    floor = floors[facts.intent.value] if facts.intent.value in floors else rule.target.min_quality
+    floor = floors.get(facts.intent.value, rule.target.min_quality)
     return floor is None or (quality is not None and quality >= floor)
 
 
@@ -294,7 +312,8 @@ def pick_one(how: Pick, facts: Facts, among: list[Deployment]) -> Deployment:
 def cost(one: Deployment, facts: Facts) -> Decimal:
     if one.price is None:
         return Decimal("Infinity")
-    return one.price.input * facts.input_tokens + one.price.output * (facts.max_output_tokens or 1000)
+    into, out = rates(one.price, facts)
+    return into * facts.input_tokens + out * (facts.max_output_tokens or 1000)
 
 
 def with_proposal(
