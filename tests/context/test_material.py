@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import random
 import re
 
 from hypothesis import given
@@ -47,6 +49,17 @@ def test_no_file_can_end_its_section_or_begin_another(texts: list[str], context:
     material = Material(files=tuple(file(f"f{number}", text) for number, text in enumerate(hostile)))
     files = [text for kind, _, text in sections(material.render(context)) if kind == "file"]
     assert [text.rstrip("\n") for text in files] == [text.rstrip("\n") for text in hostile]
+
+
+def test_a_file_that_happens_to_hold_the_word_gets_another_word() -> None:
+    """A text found by search: its own digest's beginning stands somewhere in it."""
+    text = random.Random(25).randbytes(100_000).hex()
+    digest = hashlib.sha256(b"\0" + text.encode() + b"\0f\0").hexdigest()
+    assert digest[:6] in text
+    rendered = Material(files=(file("f", text),)).render()
+    word = rendered[len("<file-") :][:6]
+    assert word not in text
+    assert sections(rendered) == [("file", 'path="f"', text)]
 
 
 def test_a_path_cannot_break_out_of_its_mark() -> None:
