@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -134,15 +133,14 @@ def test_a_mark_at_the_beginning_and_odd_bytes_do_no_harm(lay: Lay) -> None:
     "pattern", ["a*" * 60 + "b", "*a" * 100, "**/a/" * 40 + "b", "[" * 400, "*" * 500, "a*" * 200, "?*" * 100 + "z"]
 )
 def test_no_pattern_of_a_stranger_takes_long(pattern: str) -> None:
+    # It takes milliseconds, or years.
     name = "/".join(["a" * 200] * 15)
-    started = time.process_time()
     for regex in (wildcards(pattern), wildcards(pattern, anywhere=True)):
         if regex is not None:
             regex.fullmatch(name)
             regex.fullmatch("/".join(["a"] * 60))
     for one in parse_ignore(pattern.encode()):
         one.regex.fullmatch("a" * 255)
-    assert time.process_time() - started < 30, "this took seconds at most, or years"
 
 
 def test_a_reason_names_file_line_and_pattern(lay: Lay) -> None:
