@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum
+from typing import Final
 
 from smista_mcp.policy.types import Effort
 
@@ -25,6 +26,11 @@ class Step:
     max_output_tokens: int | None = None
     data: tuple[str, ...] = ()
     """Classes of data that the caller says the step holds, e.g. ``personal``."""
+
+
+UNKNOWN_REPO: Final = "?"
+"""Among the remotes: the workspace is in a repository, but which one cannot be told. Every guardrail's condition on
+`repo` takes it as met. No remote has this name, for there is no slash in it."""
 
 
 class Source(StrEnum):
@@ -129,13 +135,19 @@ class Values:
         """What may narrow: everything, whoever said it."""
         return self.bound | self.observed | self.asserted
 
+    def merged(self, other: Values) -> Values:
+        """What either knows, each with its source."""
+        return Values(self.bound | other.bound, self.observed | other.observed, self.asserted | other.asserted)
+
 
 @dataclass(frozen=True, slots=True)
 class Attributes:
     """What is known of a step beside its task and files.
 
-    `labels`, `data` and `languages` are sets: what is not in them is not so. The others are single values: with no
-    value at all they are *unknown*, which every guardrail's condition takes as met and no guarantee's does.
+    `labels`, `data`, `languages` and `repo` are sets: what is not in them is not so. The others are single values:
+    with no bound value they are *unknown*, which every guardrail's condition takes as met and no guarantee's does. (A
+    value that is only observed narrows too, but does not make the thing known, or a mere claim could lead around the
+    guardrails of every other value.)
     """
 
     labels: Values = Values()
@@ -150,6 +162,14 @@ class Attributes:
     user: Values = Values()
     repo: Values = Values()
     """``host/owner/name`` of each remote, lower case."""
+
+    def merged(self, other: Attributes) -> Attributes:
+        """What either knows, each with its source."""
+        return Attributes(*(getattr(self, one).merged(getattr(other, one)) for one in ATTRIBUTES))
+
+
+ATTRIBUTES: Final = tuple(one.name for one in fields(Attributes))
+"""The names of everything that `Attributes` holds, in order."""
 
 
 @dataclass(frozen=True, slots=True)
