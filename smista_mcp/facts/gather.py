@@ -33,6 +33,8 @@ MAX_LABELS: Final = 100
 MAX_PATHS: Final = 2_000
 """Most paths that one step may name."""
 
+NOTHING_KNOWN: Final = Attributes()
+
 _LANGUAGES: Final = {
     ending: language
     for language, endings in {
@@ -72,6 +74,7 @@ def gather(
     restricted: Sequence[str] = (),
     plan: ContextPlan | None = None,
     input_tokens: int = 0,
+    known: Attributes = NOTHING_KNOWN,
 ) -> Facts:
     """All that is known of `step`.
 
@@ -83,6 +86,7 @@ def gather(
         restricted: names of those that are restricted.
         plan: what of the workspace goes in and what stays out.
         input_tokens: estimate of everything that will be sent.
+        known: what trusted configuration, the repository and the session say of the step.
 
     Raises:
         StepError: the step cannot be used as given: no task, something too long, an intent nobody defined.
@@ -106,10 +110,12 @@ def gather(
         input_tokens=input_tokens,
         max_output_tokens=step.max_output_tokens,
         context=plan,
-        attributes=Attributes(
-            labels=Values(asserted=frozenset(_each_once(step.labels))),
-            data=Values(asserted=frozenset(_each_once(step.data))),
-            languages=Values(observed=frozenset(_languages(path_facts))),
+        attributes=known.merged(
+            Attributes(
+                labels=Values(asserted=frozenset(_each_once(step.labels))),
+                data=Values(asserted=frozenset(_each_once(step.data))),
+                languages=Values(observed=frozenset(_languages(path_facts))),
+            )
         ),
         suspected_intents=tuple(sorted(also - {intent.value})),
         task_sha256=hashlib.sha256(step.task.encode("utf-8", "surrogatepass")).hexdigest(),

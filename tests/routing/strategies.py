@@ -13,8 +13,17 @@ from typing import TypeVar
 
 from hypothesis import strategies as st
 
-from smista_mcp.catalog.types import BudgetStanding, Catalog, Deployment, Dialect, Endpoint, Price, Snapshot
-from smista_mcp.facts.types import Attributes, Facts, Intent, IntentSource, PathFact, Source, Values
+from smista_mcp.catalog.types import BudgetStanding, Catalog, Deployment, Dialect, Endpoint, Price, PriceStep, Snapshot
+from smista_mcp.facts.types import (
+    UNKNOWN_REPO,
+    Attributes,
+    Facts,
+    Intent,
+    IntentSource,
+    PathFact,
+    Source,
+    Values,
+)
 from smista_mcp.policy.types import (
     Budget,
     DefaultRoute,
@@ -71,10 +80,18 @@ def _some(chance: Random, values: Sequence[str], likely: float = 0.4) -> tuple[s
     return tuple(chance.sample(values, chance.randint(1, 2)))
 
 
+def build_price(chance: Random) -> Price:
+    into, out = Decimal(chance.randint(0, 3)), Decimal(chance.choice([0, 5]))
+    if chance.random() < 0.7:
+        return Price(into, out)
+    steps = (PriceStep(-1, into, out), PriceStep(chance.choice([10, 2_000, 40_000]), into * 2, out + 1))
+    return Price(steps[-1].input, steps[-1].output, steps=steps)
+
+
 def build_deployment(chance: Random, name: str) -> Deployment:
     provider, model = name.split("/")
     quality = chance.choice([None, 10.0, 50.0, 70.0, 95.0, 95.0])
-    price = Price(Decimal(chance.randint(0, 3)), Decimal(chance.choice([0, 5])))
+    price = build_price(chance)
     return Deployment(
         id=name,
         provider=provider,
@@ -262,7 +279,7 @@ def build_path(chance: Random) -> PathFact:
 
 def _values(chance: Random, values: Sequence[str], likely: float, *, assertable: bool) -> Values:
     found = frozenset(_some(chance, values, likely))
-    source = chance.choice(["bound", "observed", "asserted"] if assertable else ["bound"])
+    source = chance.choice(["bound", "observed", "asserted"] if assertable else ["bound", "bound", "observed"])
     return Values(**{source: found})
 
 
@@ -273,7 +290,7 @@ def build_attributes(chance: Random) -> Attributes:
         languages=Values(observed=frozenset(_some(chance, LANGUAGES, 0.5))),
         tier=_values(chance, TIERS, 0.5, assertable=False),
         team=_values(chance, TEAMS, 0.5, assertable=False),
-        repo=Values(**{chance.choice(["observed", "bound"]): frozenset(_some(chance, REPOS, 0.6))}),
+        repo=Values(**{chance.choice(["observed", "bound"]): frozenset(_some(chance, (*REPOS, UNKNOWN_REPO), 0.6))}),
     )
 
 

@@ -10,7 +10,8 @@ from hypothesis import given, seed, settings
 from hypothesis import strategies as st
 
 from smista_mcp.catalog.types import Catalog, Snapshot
-from smista_mcp.facts.types import Facts
+from smista_mcp.facts.session import SessionFacts
+from smista_mcp.facts.types import UNKNOWN_REPO, Attributes, Facts, Values
 from smista_mcp.policy.types import Guardrail, Layer, Permission, Policy
 from smista_mcp.routing.decide import Router, decide
 from smista_mcp.routing.decision import Decision, Outcome
@@ -21,6 +22,8 @@ from tests.routing.strategies import (
     INTENTS,
     LABELS,
     PATTERNS,
+    REPOS,
+    TIERS,
     added_guardrails,
     added_rules,
     catalogs,
@@ -171,6 +174,34 @@ def test_nothing_that_is_only_asserted_adds_a_candidate_or_a_guarantee(
     for intent in INTENTS:
         other = decide(replace(step, intent=replace(step.intent, value=intent)), policy, catalog, snapshot)
         assert other.guarantees == before.guarantees
+
+
+@many
+@given(facts, policies, catalogs, snapshots, st.sampled_from(TIERS), st.sampled_from((*REPOS, UNKNOWN_REPO)))
+def test_nothing_that_a_repository_only_claims_adds_a_candidate_or_a_guarantee(
+    step: Facts, policy: Policy, catalog: Catalog, snapshot: Snapshot, tier: str, repo: str
+) -> None:
+    before = decide(step, policy, catalog, snapshot)
+    claims = Attributes(tier=Values(observed=frozenset({tier})), repo=Values(observed=frozenset({repo})))
+    after = decide(replace(step, attributes=step.attributes.merged(claims)), policy, catalog, snapshot)
+    assert _eligible(after) <= _eligible(before)
+    assert after.guarantees == before.guarantees
+
+
+@many
+@given(st.lists(facts, max_size=4), facts, policies, catalogs, snapshots)
+def test_what_a_session_remembers_only_ever_narrows(
+    earlier: list[Facts], step: Facts, policy: Policy, catalog: Catalog, snapshot: Snapshot
+) -> None:
+    session = SessionFacts()
+    before = decide(step, policy, catalog, snapshot)
+    eligible = _eligible(before)
+    for one in earlier:
+        session = session.with_step(one.attributes)
+        after = decide(replace(step, attributes=session.join(step.attributes)), policy, catalog, snapshot)
+        assert _eligible(after) <= eligible
+        assert after.guarantees == before.guarantees
+        eligible = _eligible(after)
 
 
 @many
