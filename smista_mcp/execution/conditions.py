@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from smista_mcp.catalog.build import build_catalog, is_known_model
-from smista_mcp.catalog.types import Catalog, Snapshot
+from smista_mcp.catalog.types import Availability, Catalog, Snapshot
 from smista_mcp.execution.moment import now
 from smista_mcp.policy.types import Policy
 from smista_mcp.routing.decide import Router
@@ -31,14 +31,14 @@ class Conditions:
 class Watch:
     """Gives the present `Conditions`; reads the policy and looks around anew for every step.
 
-    Discovery has its own short-lived cache, and a router is built only where something changed.
+    Discovery has its own short-lived cache, and catalog and router are built only where something changed.
     """
 
     def __init__(self, places: PolicyPlaces, environment: Mapping[str, str], cache_dir: Path | None) -> None:
         self._places = places
         self._environment = environment
         self._cache_dir = cache_dir
-        self._last: Conditions | None = None
+        self._last: tuple[Availability, Conditions] | None = None
 
     async def now(self) -> Conditions:
         """The conditions of this moment.
@@ -52,9 +52,11 @@ class Watch:
         loaded = await asyncio.to_thread(load_policy, self._places, is_known_model=is_known_model)
         policy = loaded.policy
         availability = await discover(policy, self._environment, cache_dir=self._cache_dir, now=now())
+        if self._last is not None:
+            seen, conditions = self._last
+            if seen == availability and conditions.policy == policy:
+                return conditions
         catalog, snapshot = build_catalog(policy, availability)
-        last = self._last
-        if last is not None and (last.policy, last.catalog, last.snapshot) == (policy, catalog, snapshot):
-            return last
-        self._last = Conditions(policy, catalog, snapshot, Router(policy, catalog, snapshot))
-        return self._last
+        conditions = Conditions(policy, catalog, snapshot, Router(policy, catalog, snapshot))
+        self._last = (availability, conditions)
+        return conditions

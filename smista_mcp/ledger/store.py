@@ -43,6 +43,8 @@ class Ledger:
         self._engine = engine
         self._path = path
         self._last_packed: dict[type, tuple[object, str, bytes]] = {}
+        self._stored: set[str] = set()
+        """Digests that this process knows to be in `packed`."""
 
     @classmethod
     async def open(cls, path: Path) -> Ledger:
@@ -92,13 +94,15 @@ class Ledger:
             "snapshot": pack(inputs.snapshot),
         }
         shared = {"policy": self._packed(inputs.policy), "catalog": self._packed(inputs.catalog)}
+        entry |= {column: name for column, (name, _) in shared.items()}
+        missing = [{"digest": name, "body": body} for name, body in shared.values() if name not in self._stored]
         try:
             async with self._engine.begin() as connection:
-                for column, (name, body) in shared.items():
-                    await connection.execute(insert(packed).values(digest=name, body=body).on_conflict_do_nothing())
-                    entry[column] = name
+                if missing:
+                    await connection.execute(insert(packed).on_conflict_do_nothing(), missing)
                 await connection.execute(insert(decisions).values(entry).on_conflict_do_nothing())
                 await connection.execute(sa.insert(runs).values(_run_row(run)))
+            self._stored.update(name for name, _ in shared.values())
         except sa.exc.DBAPIError as error:
             raise self._failed("write to", error) from None
 
