@@ -17,10 +17,11 @@ from typing import Any, Final
 from smista_mcp.policy.types import JsonDict, Layer, Policy
 
 _VERSION: Final = "smista-policy-1"
-_WITHOUT_MEANING: Final = frozenset({"place", "order", "digest", "layers"})
+_WITHOUT_MEANING: Final = frozenset({"place", "order", "digest", "layers", "tests"})
 _SETS: Final = frozenset(
     ("intent", "skill", "paths", "labels", "data", "tier", "tenant", "team", "workload", "repo", "languages",
-     "sources", "requires", "keywords", "capabilities", "aliases", "restricted_paths")
+     "sources", "requires", "keywords", "capabilities", "aliases", "restricted_paths", "regions", "vendors",
+     "certifications", "remote", "path")
 )  # fmt: skip
 """Lists of which each entry counts for itself; patterns too, unless there is an exception (``!``) among them."""
 

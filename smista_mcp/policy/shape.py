@@ -21,7 +21,7 @@ _EXPECTED: Final = {
     "dict_type": "a table",
     "model_type": "a table",
     "model_attributes_type": "a table",
-    "is_instance_of": "a text in quotes",
+    "is_instance_of": "an amount of money in quotes",
     "decimal_type": "an amount of money in quotes",
 }
 
@@ -116,7 +116,7 @@ def _key(path: Path) -> schema.Key | None:
         if named:
             named = False
             continue
-        key = table.keys.get(part)
+        key = table.key(part)
         if key is None or key.table is None:
             return key
         table, named = key.table, key.form is schema.Form.NAMED

@@ -17,8 +17,8 @@ def reference() -> str:
     for heading, table in schema.tables():
         rows = [
             f"| `{name}` | {key.description} | `{key.example}` |"
-            for name, key in table.keys.items()
-            if key.table is None
+            for name, key in (table.keys or {"<name>": table.each}).items()
+            if key is not None and (key.table is None or key.form is schema.Form.ONE and "=" in key.example)
         ]
         if rows:
             parts += [

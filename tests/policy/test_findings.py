@@ -37,9 +37,9 @@ quality.review = 50
 window = 10                           #! unknown_key
 """,
     "tables that are not part of the language": """
-[[guardrails]]                        #! unknown_key
+[[escalations]]                       #! unknown_key
 paths = ["a"]
-[regions]                             #! unknown_key
+[region]                              #! unknown_key
 eu = ["DE"]
 """,
     "wrong types, on the key's line and on the entry's": """
