@@ -21,6 +21,9 @@ def add_step_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--skill", help="the named skill that the step uses")
     parser.add_argument("--effort", choices=[effort.value for effort in Effort], help="how hard the model should think")
     parser.add_argument("--label", action="append", default=[], metavar="LABEL", help="a label that rules may match")
+    parser.add_argument(
+        "--data", action="append", default=[], metavar="CLASS", help="a class of data it holds, e.g. personal (repeat)"
+    )
     parser.add_argument("--model", metavar="PROVIDER/MODEL", help="propose a model; the policy may refuse it")
     parser.add_argument("--context", default="", metavar="TEXT", help="material to pass along; - reads standard input")
     parser.add_argument("--max-output-tokens", type=int, metavar="N", help="most tokens of answer")
@@ -46,4 +49,5 @@ def step_from(arguments: argparse.Namespace) -> Step:
         model=arguments.model,
         context=sys.stdin.read() if arguments.context == "-" else arguments.context,
         max_output_tokens=arguments.max_output_tokens,
+        data=tuple(arguments.data),
     )

@@ -42,6 +42,7 @@ def step_from(tool: str, arguments: Mapping[str, Any]) -> Step:
         model=given.get("model"),
         context=given.get("context", ""),
         max_output_tokens=given.get("max_output_tokens"),
+        data=_texts(given.get("data")),
     )
 
 
