@@ -57,7 +57,7 @@ def tiny_gguf(path: Path, *, says: str | None = None, context: int = 4096, name:
     kinds = [kind.CONTROL] * len(SPECIAL) + [kind.NORMAL] * len(symbols) + [kind.USER_DEFINED] * len(words)
 
     def noise(*shape: int) -> np.ndarray:
-        return (random.standard_normal(shape) / np.sqrt(shape[-1])).astype(np.float32)
+        return np.asarray(random.standard_normal(shape) / np.sqrt(shape[-1]), np.float32)
 
     blank = says is not None
     embedding, output = noise(len(tokens), width), noise(len(tokens), width) * 20

@@ -17,7 +17,7 @@ from smista_mcp.errors import EmbeddedModelError
 from smista_mcp.providers.embedded_process import IDLE_SECONDS, EmbeddedProcess
 from smista_mcp.providers.fetch_display import shown_fetch
 from smista_mcp.providers.openai_chat import OpenAIChat
-from smista_mcp.providers.small_model import SAMPLING, prepare, without_circles
+from smista_mcp.providers.small_model import SAMPLING, prepare, sentences_asked_for, to_the_point
 from smista_mcp.providers.types import (
     Activity,
     Call,
@@ -94,17 +94,19 @@ class Embedded:
                     with suppress(asyncio.CancelledError, EmbeddedModelError):
                         await fetching
                 process = self._process(gguf, EMBEDDED_MODEL, {**_SHARED, **SAMPLING, **_threads(1)})
+                sentences = sentences_asked_for(call.prompt)
                 call = prepare(call)
             else:
                 _window_of(path)
+                sentences = None
                 # A thread each core would leave none to whoever else works here, and waits for the slowest.
                 settings = {**_SHARED, **_OTHER_SAMPLING, **_threads(max(1, _cores() // 2))}
                 process = self._process(path, path.stem, settings)
             async with (
                 aclosing(self._answer(client, process, call, timeouts)) as events,
-                aclosing(without_circles(events, EMBEDDED_MODEL, call.prompt)) as sentences,
+                aclosing(to_the_point(events, EMBEDDED_MODEL, call, sentences)) as pointed,
             ):
-                async for event in sentences if path is None else events:
+                async for event in pointed if path is None else events:
                     yield event
         except EmbeddedModelError as error:
             raise ProviderError(

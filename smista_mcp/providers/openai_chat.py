@@ -48,10 +48,11 @@ class OpenAIChat:
 
 
 def _ask(target: Target, call: Call) -> Ask:
-    messages = [{"role": "system", "content": call.system}] if call.system else []
+    before = [{"role": "system", "content": call.system}] if call.system else []
+    after = [{"role": "assistant", "content": call.opening}] if call.opening else []
     body: dict[str, Any] = {
         "model": call.model,
-        "messages": [*messages, {"role": "user", "content": compose_prompt(call)}],
+        "messages": [*before, {"role": "user", "content": compose_prompt(call)}, *after],
         "stream": True,
         "stream_options": {"include_usage": True},
     }

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 _CODE_LINE: Final = re.compile(
     r"[{};]\s*$|[=(\[]\s*$|\)\s*(->.*)?:\s*$"
-    r"|^//|^/?\*|^(async |def |class |import |from \S+ import|return\b|raise\b|elif |except\b|func |fn |const "
+    r"|^//|^/\*|^(async |def |class |import |from \S+ import|return\b|raise\b|elif |except\b|func |fn |const "
     r"|let |var |public |private |static |package |using |#include|@\w+)"
     r"|^\w[\w.\[\]\"']*\s*[:+\-*/]?=\s"
 )
@@ -22,6 +22,7 @@ _ADDRESS: Final = re.compile(r"\s?<?\b(?:https?|mailto):[^\s>)]+?(?=[.,;:!?]*(?:
 _NOTE_MARK: Final = re.compile(r"^\[!\w+\]\s*")
 """GitHub's ``[!NOTE]`` and its like."""
 _RST_TARGET: Final = re.compile(r"(?<=\w)_+(?=\W|$)")
+_MENTION: Final = re.compile(r"(?<!\S)@(?=\w)")
 _SILENT: Final = frozenset({"script", "style", "svg", "template"})
 _SPACES: Final = re.compile(r"\s+")
 
@@ -65,7 +66,7 @@ def _lines(text: str) -> Iterator[str]:
         else:
             continue
         line = _RST_TARGET.sub("", _NOTE_MARK.sub("", _ADDRESS.sub("", line)))
-        line = _SPACES.sub(" ", line).strip()
+        line = _SPACES.sub(" ", _MENTION.sub("", line)).strip(" #")
         if any(char.isalnum() for char in line) and not line.startswith(".. "):
             yield line
 

@@ -1,9 +1,11 @@
 """What a language model of 135 million parameters needs to be of any use, as tried out with SmolLM2-135M-Instruct.
 
-On a dozen README files, asked for a summary in two sentences: with markup in the material it repeats the markup; with
-more than about 400 words it loses the thread, and each hundred words cost it most of a second to read on one thread;
-with the task before the material, or in the system prompt, it continues the material; a system prompt of any kind makes
-it worse. With temperature 0 and no penalty on repetition it goes in circles, with a strong one it invents spellings.
+On ten README files, asked for a summary in two sentences: with markup in the material it repeats the markup; with more
+than about 400 words it loses the thread, and each hundred words take it most of a second to read on one thread; with
+the task before the material, or in the system prompt, it continues the material; a system prompt of any kind makes it
+worse. Left to begin as it likes, it tells of a project in general; with the first words put into its mouth ("Kettle
+is") it tells of this one. It does not count: where the task asks for two sentences, it is stopped after two. With
+temperature 0 and no penalty on repetition it goes in circles, with a strong one it invents spellings.
 """
 
 from __future__ import annotations
@@ -16,14 +18,14 @@ from dataclasses import replace
 from typing import Final
 
 from smista_mcp.facts.tokens import estimate_tokens
-from smista_mcp.providers.plain_text import plain_text
+from smista_mcp.providers.plain_text import looks_like_code, plain_text
 from smista_mcp.providers.types import Call, Event, Reply, StopReason, TextDelta, Usage
 
-SAMPLING: Final = {"sampling.temp": 0.0, "sampling.penalty_repeat": 1.1, "sampling.seed": 1}
+SAMPLING: Final = {"sampling.temp": 0.0, "sampling.penalty_repeat": 1.05, "sampling.seed": 1}
 """llama.cpp's parameters. The penalty works on its last 64 tokens."""
 
-MATERIAL_CHARS: Final = 1500
-"""How much material is sent: about 250 words."""
+MATERIAL_CHARS: Final = 1400
+"""How much material is sent: about 230 words."""
 TASK_CHARS: Final = 6000
 """How much of the task itself is sent: what the window of 8,192 tokens can hold in most languages, and room for
 the answer."""
@@ -34,7 +36,24 @@ _FENCE: Final = "```"
 _LONG_SENTENCE: Final = 24
 _SHORT_SENTENCES: Final = 6
 """A sentence this long said twice means going in circles; so does a shorter one said this often."""
-_SENTENCE_END: Final = re.compile(r"(?<=[.!?])\s+|\n+")
+_SENTENCE_END: Final = re.compile(r"(?<=[.!?])\s+(?=[^\sa-z])|\n+")
+_ABOUT: Final = re.compile(
+    r"\b(?:summari[sz]\w*|summary|describe|overview|tl;?dr|what (?:is|does) (?:this|it)|about)\b", re.IGNORECASE
+)
+"""Tasks that ask what the material is about."""
+_OTHER_FORM: Final = re.compile(
+    r"\b(?:(?i:bullets?|list|table|json|yaml|toml|translate)|in (?!English)[A-Z][a-z]+)\b|\?.*\?", re.DOTALL
+)
+"""… but in a form, or in a language, in which the answer begins otherwise."""
+_DEFINITION: Final = re.compile(
+    r"^(?!(?:this|that|it|its|there|these|those|we|you|what|here|if|see|for|in|to|as|and)\b)"
+    r"(?:\w[\w.'’-]*\s){1,6}(?:is|are|provides|lets|allows|helps|makes|offers)\b",
+    re.IGNORECASE,
+)
+"""The beginning of a sentence that says what something is."""
+_FIRST_LINES: Final = 12
+_NUMBERS: Final = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6}
+_SENTENCES: Final = re.compile(rf"\b(\d{{1,2}}|{'|'.join(_NUMBERS)})\s+(?:\w+\s+)?sentences?\b", re.IGNORECASE)
 _SECTION: Final = re.compile(
     r'^<(?P<mark>(?:file|context)-[0-9a-f]+)(?: path=(?P<path>"(?:[^"\\\n]|\\.)*"))?[^>\n]*>\n'
     r"(?P<text>.*?)^</(?P=mark)>$",
@@ -44,10 +63,23 @@ _SECTION: Final = re.compile(
 _LEAST_SHARE: Final = 200
 _MOST_SECTIONS: Final = MATERIAL_CHARS // _LEAST_SHARE
 _KEYWORD: Final = re.compile(r"\w{4,}")
+_OF_TASKS: Final = frozenset(
+    re.findall(
+        r"\w+",
+        "about brief briefly code describe does explain file files from give have into list paragraph paragraphs "
+        "project readme repository review section sentence sentences short show summarise summarize summary tell text "
+        "that their them they this three what when where which with words write your",
+    )
+)
+"""Words that say what to do, and nothing of where to look."""
 
 
 def prepare(call: Call) -> Call:
-    """`call` as the model does best with it: words without markup, not too many, in a fence, and then the task."""
+    """`call` as the model does best with it.
+
+    Words without markup, not too many, in a fence; then the task; then the first words of the answer, where the task
+    asks what the material is about and the material says what it is.
+    """
     task = call.prompt.strip()[:TASK_CHARS]
     if task[-1:].isalnum():
         task += "."
@@ -59,6 +91,28 @@ def prepare(call: Call) -> Call:
         system="",
         effort=None,
         max_output_tokens=min(call.max_output_tokens or OUTPUT_TOKENS, OUTPUT_TOKENS),
+        opening=_opening(material) if _ABOUT.search(task) and not _OTHER_FORM.search(task) else "",
+    )
+
+
+def sentences_asked_for(task: str) -> int | None:
+    """How many sentences `task` wants the answer to have, if it says so: 2 for "in two short sentences"."""
+    found = _SENTENCES.search(task)
+    if found is None:
+        return None
+    number = found[1].casefold()
+    return _NUMBERS.get(number) or int(number) or None
+
+
+def _opening(material: str) -> str:
+    """The first words of the first sentence that says what something is, else those that its title makes; or none."""
+    lines = material.splitlines()[:_FIRST_LINES]
+    for line in lines:
+        if found := _DEFINITION.match(line):
+            return found[0]
+    title = lines[0] if lines else ""
+    return (
+        f"{title} is" if 0 < len(title.split()) <= 5 and title[-1].isalnum() and not looks_like_code(material) else ""
     )
 
 
@@ -93,7 +147,7 @@ def shorten(text: str, task: str, limit: int = MATERIAL_CHARS) -> str:
     if len(text) <= limit:
         return text
     lines = text.splitlines()
-    wanted = {word.casefold() for word in _KEYWORD.findall(task)}
+    wanted = {word.casefold() for word in _KEYWORD.findall(task)} - _OF_TASKS
     shared = [len(wanted.intersection(map(str.casefold, _KEYWORD.findall(line)))) for line in lines]
     opening, used = 0, 0
     while opening < len(lines) and used + len(lines[opening]) <= limit // 2:
@@ -110,35 +164,43 @@ def shorten(text: str, task: str, limit: int = MATERIAL_CHARS) -> str:
     return "\n".join(lines[place] for place in sorted(chosen)) or text[:limit]
 
 
-async def without_circles(events: AsyncIterator[Event], model: str, prompt: str) -> AsyncGenerator[Event, None]:
-    """Pass `events` on sentence by sentence, and end the answer where the model begins to say the same again.
+async def to_the_point(
+    events: AsyncIterator[Event], model: str, call: Call, sentences: int | None = None
+) -> AsyncGenerator[Event, None]:
+    """Pass on `events`, the answer to the prepared `call`, sentence by sentence, with the opening before them.
 
-    The caller closes `events`. Such an early end counts as the model's own (`StopReason.END`), names `model` as the one
-    that answered, and its usage is estimated: a token each piece of the answer, and from the text of `prompt`.
+    The answer is ended where the model begins to say the same again, or after as many `sentences` as were asked for.
+    Such an early end counts as the model's own (`StopReason.END`), names `model` as the one that answered, and its
+    usage is estimated: a token each piece of the answer, and from the text of the prompt. The caller closes `events`.
     """
     said: Counter[str] = Counter()
-    kept, pending, pieces = "", "", 0
+    kept, pending, pieces, spoken = "", call.opening, 0, 0
     async for event in events:
         if isinstance(event, TextDelta):
             pieces += 1
             pending += event.text
             while found := _SENTENCE_END.search(pending):
                 sentence, pending = pending[: found.end()], pending[found.end() :]
-                if _in_circles(said, sentence):
-                    usage = Usage(estimate_tokens(prompt), pieces, estimated=True)
+                circling = _in_circles(said, sentence)
+                if not circling:
+                    kept += sentence
+                    spoken += sentence.rstrip().endswith((".", "!", "?"))
+                    yield TextDelta(sentence)
+                if circling or spoken == sentences:
+                    usage = Usage(estimate_tokens(call.prompt), pieces, estimated=True)
                     yield Reply(kept.rstrip(), model, usage, StopReason.END)
                     return
-                kept += sentence
-                yield TextDelta(sentence)
-            continue
-        if isinstance(event, Reply):
+        elif isinstance(event, Reply):
             stray = pending.strip() == _FENCE and kept.count(_FENCE) % 2 == 0  # it closes ours, as it seems to think
             cut = event.stop is StopReason.MAX_TOKENS and _begins_again(said, pending)
             if stray or cut or _in_circles(said, pending):
-                event = replace(event, text=kept.rstrip(), stop=StopReason.END)
-            elif pending:
+                yield replace(event, text=kept.rstrip(), stop=StopReason.END)
+                return
+            if pending:
                 yield TextDelta(pending)
-        yield event
+            yield replace(event, text=kept + pending)
+        else:
+            yield event
 
 
 def _in_circles(said: Counter[str], sentence: str) -> bool:

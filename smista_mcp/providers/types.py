@@ -120,6 +120,9 @@ class Call:
     """Whether the catalog says that the model takes a reasoning setting; without it `effort` is not sent."""
     output_ceiling: int | None = None
     """The model's own limit on output tokens where known: some dialects must always state one."""
+    opening: str = ""
+    """Words that the answer is to begin with. Only for servers that go on with an assistant's unfinished message, as
+    llama.cpp does over chat completions; other dialects do not send it."""
 
 
 @dataclass(frozen=True, slots=True)

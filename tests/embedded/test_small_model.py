@@ -17,8 +17,9 @@ from smista_mcp.providers.small_model import (
     OUTPUT_TOKENS,
     TASK_CHARS,
     prepare,
+    sentences_asked_for,
     shorten,
-    without_circles,
+    to_the_point,
 )
 from smista_mcp.providers.types import Call, Event, Reply, StopReason, TextDelta, Usage
 
@@ -64,6 +65,7 @@ def test_code_stays_as_it_is() -> None:
 
 
 def test_prose_with_code_in_it_is_no_code() -> None:
+    assert not looks_like_code("# Changes\n\n* One thing\n* Another one\n* A third\n")
     assert not looks_like_code("A tool.\n\n```python\nx = 1\ny = 2\n```\n\nIt works:\n\n    a = b\n\nWell.\n")
 
 
@@ -123,13 +125,16 @@ def test_a_prompt_always_fits(files: list[tuple[str, str]], task: str) -> None:
     assert len(prepare(Call("m", task, material)).prompt) <= 2 * MATERIAL_CHARS + TASK_CHARS + 100
 
 
-async def passed(pieces: list[str], stop: StopReason = StopReason.END) -> tuple[str, Reply]:
+async def passed(
+    pieces: list[str], stop: StopReason = StopReason.END, *, opening: str = "", sentences: int | None = None
+) -> tuple[str, Reply]:
     async def events() -> AsyncIterator[Event]:
         for piece in pieces:
             yield TextDelta(piece)
         yield Reply("".join(pieces), "asked", Usage(3, len(pieces)), stop)
 
-    async with aclosing(without_circles(events(), "m", "the prompt")) as stream:
+    call = Call("m", "the prompt", opening=opening)
+    async with aclosing(to_the_point(events(), "m", call, sentences)) as stream:
         *deltas, last = [event async for event in stream]
     assert isinstance(last, Reply)
     return "".join(event.text for event in deltas if isinstance(event, TextDelta)), last
@@ -144,7 +149,7 @@ async def test_an_answer_that_goes_in_circles_ends_before_it_does() -> None:
     assert reply.text == said.rstrip()
     assert (reply.stop, reply.model_answered) == (StopReason.END, "m")
     assert reply.usage.estimated
-    assert reply.usage.output == 3
+    assert reply.usage.output == 4
 
 
 async def test_a_circle_that_the_limit_cut_is_left_out() -> None:
@@ -164,6 +169,47 @@ async def test_short_lines_may_come_several_times() -> None:
     assert (await passed(list(text)))[0] == text
 
 
+async def test_the_opening_is_part_of_the_answer() -> None:
+    said, reply = await passed([" a", " kettle."], opening="It is")
+    assert said == reply.text == "It is a kettle."
+
+
+async def test_an_answer_ends_after_the_sentences_that_were_asked_for() -> None:
+    said, reply = await passed(["One is e.g. this. ", "Two! ", "Three."], sentences=2)
+    assert said.rstrip() == reply.text == "One is e.g. this. Two!"
+    assert reply.stop is StopReason.END
+    assert (await passed(["Only one."], sentences=2))[1].text == "Only one."
+
+
+def test_the_number_of_sentences_is_read_from_the_task() -> None:
+    asked = {
+        "Summarize this project in two sentences": 2,
+        "In 3 short sentences, what is it?": 3,
+        "Say it in one sentence.": 1,
+        "Explain sentences": None,
+        "Count the sentences of chapter 2": None,
+        "Write 0 sentences": None,
+    }
+    assert {task: sentences_asked_for(task) for task in asked} == asked
+
+
+def test_the_answer_to_what_something_is_begins_with_its_name() -> None:
+    def opening(task: str, text: str) -> str:
+        return prepare(Call("m", task, Material((section("a.md", text),)).render())).opening
+
+    summarize = "Summarize this project"
+    assert opening(summarize, "# The Title\n\nFast.\n\nThe kettle library provides hot water.\n") == (
+        "The kettle library provides"
+    )
+    assert opening(summarize, "# Kettle\n\nThis is a tool. It is fast.\n") == "Kettle is"
+    assert opening(summarize, "A line that says nothing, and is too long for a title.\n") == ""
+    assert opening("Summarize this as JSON", "# Kettle\n\nText.\n") == ""
+    assert opening("Summarize this in German", "# Kettle\n\nText.\n") == ""
+    assert opening("Which licence has it?", "# Kettle\n\nText.\n") == ""
+    assert opening(summarize, CODE) == ""
+    assert prepare(Call("m", summarize)).opening == ""
+
+
 async def test_a_stray_fence_at_the_end_is_left_out_but_not_one_that_closes_a_block() -> None:
     assert (await passed(["A sentence.\n", "```"]))[1].text == "A sentence."
     assert (await passed(["```\n", "x\n", "```"]))[1].text == "```\nx\n```"
@@ -171,6 +217,6 @@ async def test_a_stray_fence_at_the_end_is_left_out_but_not_one_that_closes_a_bl
 
 @given(st.lists(st.text(alphabet="ab. \n`", max_size=12), max_size=40), st.sampled_from(StopReason))
 async def test_what_is_shown_is_what_is_replied(pieces: list[str], stop: StopReason) -> None:
-    said, reply = await passed(pieces, stop)
+    said, reply = await passed(pieces, stop, opening="ab", sentences=3)
     assert said.rstrip() == reply.text.rstrip()
-    assert "".join(pieces).startswith(said)
+    assert "".join(["ab", *pieces]).startswith(said)

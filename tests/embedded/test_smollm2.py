@@ -59,17 +59,17 @@ async def test_a_readme_is_summarised_in_words_about_it(client: httpx2.AsyncClie
     files = (MaterialFile("README.md", README, len(README), 400, ""),)
     reply = await reply_to(client, "Summarize this project in two sentences", Material(files).render())
     assert reply.model_answered == EMBEDDED_MODEL
+    assert reply.text.startswith("Kettle is")
     assert "back" in reply.text.lower()
     words, known = (set(re.findall(r"[a-z]{5,}", text.lower())) for text in (reply.text, README))
     assert len(words & known) >= len(words) / 2
     sentences = [sentence for sentence in re.split(r"(?<=[.!?])\s+", reply.text) if sentence]
-    assert 1 <= len(sentences) <= 6
-    assert len(set(sentences)) == len(sentences)
+    assert 1 <= len(sentences) <= 2
     for markup in ("](", "```", "<img", "**"):
         assert markup not in reply.text
 
 
 async def test_a_question_without_material_is_answered(client: httpx2.AsyncClient) -> None:
-    reply = await reply_to(client, "What is the capital of France?")
-    assert "Paris" in reply.text
+    reply = await reply_to(client, "What is a mutex?")
+    assert "thread" in reply.text
     assert reply.usage.output > 0
