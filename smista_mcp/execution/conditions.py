@@ -39,6 +39,9 @@ class Watch:
         self._environment = environment
         self._cache_dir = cache_dir
         self._last: tuple[Availability, Conditions] | None = None
+        self._looking = asyncio.Lock()
+        """Steps that come at once look around one after another: the first asks the servers, the rest find its answers
+        in the cache. All asking together would be slow enough to make servers seem down."""
 
     async def now(self) -> Conditions:
         """The conditions of this moment.
@@ -51,7 +54,8 @@ class Watch:
 
         loaded = await asyncio.to_thread(load_policy, self._places, is_known_model=is_known_model)
         policy = loaded.policy
-        availability = await discover(policy, self._environment, cache_dir=self._cache_dir, now=now())
+        async with self._looking:
+            availability = await discover(policy, self._environment, cache_dir=self._cache_dir, now=now())
         if self._last is not None:
             seen, conditions = self._last
             if seen == availability and conditions.policy == policy:
