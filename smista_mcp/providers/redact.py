@@ -11,7 +11,7 @@ import html
 import json
 import re
 from typing import TYPE_CHECKING, Final
-from urllib.parse import quote, quote_plus, urlsplit
+from urllib.parse import quote, quote_plus, unquote, urlsplit
 
 from smista_mcp.policy.known import HARMLESS_HEADERS
 
@@ -76,7 +76,8 @@ class Redactor:
             parts = urlsplit(target.base_url)
         except ValueError:
             return cls([*secrets, target.base_url])
-        secrets += [parts.username or "", parts.password or ""]
+        for one in (parts.username or "", parts.password or ""):
+            secrets += [one, unquote(one)]
         return cls(secrets)
 
     def __call__(self, text: str, limit: int = MESSAGE_CHARS) -> str:

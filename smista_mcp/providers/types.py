@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -175,7 +176,8 @@ class Target:
     headers: Mapping[str, str]
 
     def __repr__(self) -> str:
-        return f"Target(base_url={self.base_url!r})"
+        shown = re.sub(r"(?<=//)[^/]*@", "", self.base_url)  # without user and password
+        return f"Target(base_url={shown!r})"
 
 
 class DialectModule(Protocol):

@@ -109,6 +109,7 @@ BODIES: list[tuple[Dialect, int, object, FailureClass]] = [
     ),
     (Dialect.OPENAI_CHAT, 400, _openai("Unsupported value: 'temperature'", "invalid_request_error"), F.BAD_REQUEST),
     (Dialect.OPENAI_CHAT, 500, _openai("The server had an error", "server_error"), F.SERVER_ERROR),
+    (Dialect.OPENAI_CHAT, 429, {"error": "Too many input tokens this minute"}, F.RATE_LIMITED),
     # vLLM
     (
         Dialect.OPENAI_CHAT,
@@ -254,7 +255,9 @@ async def test_a_vendors_own_error_is_understood(
         pytest.param(dialect, body, failure, id=f"{dialect}-{failure}-{place}")
         for place, (dialect, status, body, failure) in enumerate(BODIES)
         # Where only the status says what it is, a body of status 200 cannot.
-        if isinstance(body, dict) and failure not in (F.BAD_REQUEST,) and status not in (401, 402, 503)
+        if isinstance(body, dict)
+        and failure not in (F.BAD_REQUEST,)
+        and (status not in (401, 402, 429, 503) or (status == 429 and isinstance(body["error"], dict)))
     ],
 )
 async def test_the_same_error_inside_a_stream_is_understood(
@@ -453,13 +456,23 @@ async def test_signs_of_thinking_extend_the_time_for_the_first_text(ask: Ask) ->
 
 async def test_the_time_our_caller_takes_does_not_count(client: httpx2.AsyncClient) -> None:
     vendor = VENDORS[0]
-    async with serve([head(), vendor.stream]) as served:
-        timeouts = Timeouts(connect=30, first_token=60, idle=0.1)
+    async with serve([head(), *vendor.frames[:2], Pause(0.1), *vendor.frames[2:]]) as served:
+        timeouts = Timeouts(connect=30, first_token=60, idle=0.5)
         stream = dialect_for(vendor.dialect).stream(client, Target(served.url, None, {}), CALL, timeouts)
+        events = []
         async for event in stream:
-            if isinstance(event, TextDelta):
-                await asyncio.sleep(0.15)
-        assert not isinstance(event, TextDelta)
+            if not events:
+                await asyncio.sleep(0.7)
+            events.append(event)
+    assert isinstance(events[-1], Reply)
+
+
+async def test_what_may_follow_an_answer_is_waited_for_only_briefly(ask: Ask) -> None:
+    vendor = VENDORS[0]
+    async with asyncio.timeout(30):
+        events, _ = await ask(vendor.dialect, [head(), *vendor.frames[:5], Act.HANG])
+    assert isinstance(events[-1], Reply)
+    assert events[-1].usage.estimated
 
 
 @every_vendor
