@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Final, Self
 import anyio
 
 from smista_mcp import places
+from smista_mcp.catalog.prices import preload
 from smista_mcp.catalog.types import Deployment
 from smista_mcp.context.workspace import Material, read_context
 from smista_mcp.errors import RefusedError, RunFailedError
@@ -22,9 +24,12 @@ from smista_mcp.execution.attempt import OnProgress
 from smista_mcp.execution.chain import Walk, walk_chain
 from smista_mcp.execution.conditions import Conditions, Watch
 from smista_mcp.execution.moment import milliseconds_since, new_run_id, now, timestamp
+from smista_mcp.facts.bound import bound_attributes
 from smista_mcp.facts.gather import gather
+from smista_mcp.facts.repository import Remotes, home_folder
+from smista_mcp.facts.session import SessionFacts
 from smista_mcp.facts.tokens import estimate_tokens
-from smista_mcp.facts.types import Facts, Step
+from smista_mcp.facts.types import Attributes, Facts, Step
 from smista_mcp.ledger.types import Run, RunOutcome
 from smista_mcp.providers.types import Call, StopReason
 from smista_mcp.routing.cost import output_limit
@@ -37,6 +42,7 @@ if TYPE_CHECKING:
     from smista_mcp.ledger.inputs import Inputs
     from smista_mcp.ledger.store import Ledger
     from smista_mcp.policy.layers import PolicyPlaces
+    from smista_mcp.policy.types import Policy
 
 SYSTEM: Final = (
     "You carry out one step of a larger piece of work for another assistant, who will use your answer as it is. "
@@ -70,6 +76,9 @@ class _Prepared:
 class Engine:
     """Decides steps of one workspace and carries them out. Use as an async context manager.
 
+    One engine is one session: what a delegated step was once said to hold (labels, classes of data) every later step
+    holds too, see `smista_mcp.facts.session`.
+
     Opening it does nothing; the ledger and the HTTP client come into being with the first step that needs them.
     """
 
@@ -90,6 +99,10 @@ class Engine:
         self._ledger: Ledger | None = None
         self._client: httpx2.AsyncClient | None = None
         self._opening = asyncio.Lock()
+        self._place = workspace.resolve()
+        self._remotes = Remotes(workspace)
+        self._session = SessionFacts()
+        self._preloading = False
 
     @classmethod
     def for_workspace(cls, start: Path) -> Engine:
@@ -141,6 +154,9 @@ class Engine:
     async def preview(self, step: Step) -> Decision:
         """The decision for `step`, by the very road that `delegate` takes; nothing is run or recorded.
 
+        It sees what the session remembers and adds nothing to it: a preview sends nothing anywhere, hosts are told that
+        it may be repeated freely, and asking "what if this were personal?" must not change what comes after.
+
         Raises:
             StepError: the step cannot be used as given.
             PolicyError: a policy file is wrong or not to be trusted.
@@ -160,6 +176,10 @@ class Engine:
             LedgerError: the ledger cannot be written; nothing is run that cannot be recorded.
         """
         prepared = await self._prepare(step)
+        # Remembered whatever becomes of it, and before anything is waited for: a step that is refused for a label must
+        # not be had by asking again without.
+        self._session = self._session.with_step(prepared.facts.attributes)
+        self._preload_prices(prepared)
         client, ledger = await self._open()
         run = Run(new_run_id(), prepared.decision.decision_id, timestamp(now()), RunOutcome.RUNNING)
         await ledger.begin(decision_json(prepared.decision), _inputs(prepared), run)
@@ -197,12 +217,7 @@ class Engine:
     async def _prepare(self, step: Step) -> _Prepared:
         conditions = await self._watch.now()
         policy = conditions.policy
-        material: Material = await asyncio.to_thread(
-            read_context,
-            self._workspace,
-            [self._from_workspace(path) for path in step.paths],
-            restricted=policy.restricted_paths,
-        )
+        material, told = await asyncio.to_thread(self._look, step, policy)
         text = material.render(step.context)
         facts = gather(
             step,
@@ -211,8 +226,25 @@ class Engine:
             restricted=material.restricted,
             plan=material.plan,
             input_tokens=sum(map(estimate_tokens, (SYSTEM, step.task, text))) + _FRAMING_TOKENS,
+            known=self._session.join(told),
         )
         return _Prepared(conditions, facts, text, conditions.router.decide(facts))
+
+    def _look(self, step: Step, policy: Policy) -> tuple[Material, Attributes]:
+        """The workspace's files for `step`, and what is known of any step in this workspace. Blocks."""
+        paths = [self._from_workspace(path) for path in step.paths]
+        material = read_context(self._workspace, paths, restricted=policy.restricted_paths)
+        return material, bound_attributes(policy, self._remotes.read(), self._place, home_folder())
+
+    def _preload_prices(self, prepared: _Prepared) -> None:
+        """Import the list of prices while the model answers, where the bill will need it."""
+        if self._preloading:
+            return
+        chain = (prepared.conditions.catalog.get(choice.deployment) for choice in prepared.decision.chain)
+        if any(one is not None and one.price is not None and one.price.listed_as for one in chain):
+            self._preloading = True
+            # A daemon: nobody waits for it at the end.
+            threading.Thread(target=preload, name="smista-prices", daemon=True).start()
 
     def _from_workspace(self, path: str) -> str:
         """A path as seen from the workspace's root; the caller stated it as seen from where it was started."""

@@ -16,6 +16,7 @@ import os
 import posixpath
 import re
 import stat
+from functools import cache
 from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit
@@ -61,6 +62,20 @@ class Remotes:
         if self._last is None or self._last[0] != stamp:
             self._last = stamp, _remotes(files)
         return self._last[1]
+
+
+@cache
+def home_folder() -> Path:
+    """The real path of the user's home folder, by the account and not by ``HOME``: whoever sets the environment must
+    not move what ``~`` means in a policy. (On Windows, and for an account without an entry, it is the environment's.)
+    """
+    try:
+        import pwd
+
+        home = Path(pwd.getpwuid(os.getuid()).pw_dir)
+    except (ImportError, KeyError):
+        home = Path.home()
+    return Path(os.path.realpath(home))
 
 
 def remote_name(url: str) -> str | None:

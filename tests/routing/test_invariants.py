@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from smista_mcp.catalog.types import Catalog, Snapshot
 from smista_mcp.facts.session import SessionFacts
 from smista_mcp.facts.types import UNKNOWN_REPO, Attributes, Facts, Values
-from smista_mcp.policy.types import Guardrail, Layer, Permission, Policy
+from smista_mcp.policy.types import Guardrail, Layer, Match, Permission, Policy
 from smista_mcp.routing.decide import Router, decide
 from smista_mcp.routing.decision import Decision, Outcome
 from smista_mcp.routing.record import decision_json
@@ -186,6 +186,21 @@ def test_nothing_that_a_repository_only_claims_adds_a_candidate_or_a_guarantee(
     after = decide(replace(step, attributes=step.attributes.merged(claims)), policy, catalog, snapshot)
     assert _eligible(after) <= _eligible(before)
     assert after.guarantees == before.guarantees
+
+
+@many
+@given(facts, policies, catalogs, snapshots, added_guardrails(), st.sampled_from(REPOS))
+def test_not_knowing_which_repository_it_is_is_as_strict_as_any(
+    step: Facts, policy: Policy, catalog: Catalog, snapshot: Snapshot, guardrail: Guardrail, repo: str
+) -> None:
+    spoken_of = replace(guardrail, match=Match(repo=("github.com/acme/*",)), unless=None)
+    policy = replace(policy, guardrails=(*policy.guardrails, spoken_of))
+
+    def eligible(name: str) -> set[str]:
+        attributes = replace(step.attributes, repo=Values(observed=frozenset({name})))
+        return _eligible(decide(replace(step, attributes=attributes), policy, catalog, snapshot))
+
+    assert eligible(UNKNOWN_REPO) <= eligible(repo)
 
 
 @many
