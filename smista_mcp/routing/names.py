@@ -9,7 +9,7 @@ from smista_mcp.policy.types import Group
 
 
 class ModelNames:
-    """Expands ``provider/model``, ``provider/*`` and names of groups to ids of deployments."""
+    """Expands ``provider/model``, ``provider/*``, ``provider/start-*`` and names of groups to ids of deployments."""
 
     def __init__(self, catalog: Catalog, groups: Mapping[str, Group]) -> None:
         self._groups = groups
@@ -36,4 +36,6 @@ class ModelNames:
 
     def _plain(self, name: str) -> Iterable[str]:
         provider, slash, model = name.partition("/")
-        return self._by_provider.get(provider, ()) if slash and model == "*" else (name,)
+        if not slash or not model.endswith("*"):
+            return (name,)
+        return [one for one in self._by_provider.get(provider, ()) if one.startswith(name[:-1])]

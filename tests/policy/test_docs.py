@@ -50,7 +50,7 @@ def test_the_headers_named_as_harmless_are() -> None:
 
 
 def test_every_code_of_a_finding_is_explained() -> None:
-    sources = [path.read_text() for path in (DOCUMENT.parents[1] / "smista_mcp" / "policy").glob("*.py")]
+    sources = [path.read_text() for path in (DOCUMENT.parents[1] / "smista_mcp" / "policy").rglob("*.py")]
     pattern = r'(?:Finding|_error|_found|_refused)\(\s*(?:self\._document, |document, |file, [^,"]+, )?"([a-z_]+)"'
     used = {code for source in sources for code in re.findall(pattern, source)}
     explained = set(re.findall(r"`([a-z_]+)`", TEXT.partition("## Findings")[2]))

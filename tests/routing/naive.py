@@ -117,7 +117,7 @@ def in_region(country: str, regions: tuple[str, ...], policy: Policy) -> bool:
 
 def named(one: Deployment, name: str, policy: Policy) -> bool:
     members = policy.groups[name].models if name in policy.groups else (name,)
-    return one.id in members or f"{one.provider}/*" in members
+    return any(one.id == member or ("*" in member and one.id.startswith(member.rstrip("*"))) for member in members)
 
 
 def affordable(one: Deployment, facts: Facts, ceiling: Money) -> bool:

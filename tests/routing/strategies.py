@@ -215,7 +215,7 @@ def build_rule(chance: Random, layer: Layer, order: int) -> Rule:
         floor = chance.choice([None, None, 10.0, 50.0, 95.0])
         target = Target(
             pick=chance.choice(list(Pick)),
-            sources=_some(chance, (*MODELS, "ollama/*", "fast")),
+            sources=_some(chance, (*MODELS, "ollama/*", "openai/l*", "fast")),
             min_quality=floor,
             min_quality_by_intent={chance.choice(INTENTS): 50.0} if chance.random() < 0.2 else {},
         )

@@ -55,7 +55,7 @@ RULE: Final = Table(
             member(Pick),
         ),
         "from": Key(
-            "With `pick`: the models to choose from: models, groups, or all of a provider's.",
+            "With `pick`: the models to choose from: models, groups; a `*` at the end stands for the rest of a name.",
             'from = ["openai/*", "ollama/qwen2.5-coder"]',
             some(TEXT),
         ),
@@ -135,7 +135,7 @@ OVERRIDES: Final = Table(
     {
         "allow": Key("Whether it may at all. Every layer must agree.", "allow = false", FLAG),
         "models": Key(
-            "The only models it may propose: models, groups, or all of a provider's.",
+            "The only models it may propose: models, groups; a `*` at the end stands for the rest of a name.",
             'models = ["ollama/*"]',
             many(TEXT),
         ),

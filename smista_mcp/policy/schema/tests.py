@@ -31,7 +31,7 @@ GIVEN: Final = Table(
         "repo": Key("The repository, bound, as host/owner/name.", 'repo = "github.com/acme/shop"', TEXT),
         "languages": Key("Programming languages of the files.", 'languages = ["python"]', some(TEXT)),
         "available": Key(
-            "The only models that can be reached: models, groups, or all of a provider's.",
+            "The only models that can be reached: models, groups; a `*` at the end stands for the rest of a name.",
             'available = ["ollama/*"]',
             many(TEXT),
         ),
