@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Final
 
 from smista_mcp.catalog.types import Catalog, Deployment, Snapshot
 from smista_mcp.facts.types import Facts
-from smista_mcp.policy.types import Policy, Then
+from smista_mcp.policy.types import Effort, Policy, Then
 from smista_mcp.routing.budgets import Budgets, broken, within
 from smista_mcp.routing.conditions import Conditions, Reading
 from smista_mcp.routing.cost import input_cost, output_limit, worst_cost
@@ -78,7 +79,7 @@ class Router:
             decision_id=decision_id(self._policy.digest, self._digest, facts),
             outcome=draft.outcome,
             intent=facts.intent,
-            chain=tuple(Choice(one.id, one.provider, one.model, one.local, effort) for one in draft.chain),
+            chain=tuple(_choice(one, effort) for one in draft.chain),
             rule=search.route.ref if search.route else None,
             why=draft.why,
             passed_over=search.passed_over,
@@ -144,7 +145,17 @@ class Router:
         return replace(draft, outcome=outcome, chain=(), why=why_stopped(room, first))
 
 
-_LONGEST_SPILL = 4
+_LONGEST_SPILL: Final = 4
+_EFFORTS: Final = tuple(Effort)
+
+
+def _choice(deployment: Deployment, effort: Effort | None) -> Choice:
+    """The deployment with the effort it will be asked for: the wanted one, or the nearest that the model takes."""
+    taken = [one for one in _EFFORTS if one in deployment.efforts]
+    if effort is not None and taken:
+        wanted = _EFFORTS.index(effort)
+        effort = min(taken, key=lambda one: (abs(_EFFORTS.index(one) - wanted), _EFFORTS.index(one)))
+    return Choice(deployment.id, deployment.provider, deployment.model, deployment.local, effort)
 
 
 def _estimate(facts: Facts, first: Deployment) -> Estimate:
