@@ -62,6 +62,8 @@ def _plan(provider: str, settings: ProviderSettings | None, env: Mapping[str, st
         base_url = f"{home.base_url}{settings.model_path}" if settings and settings.model_path else home.base_url
     elif settings is not None and settings.base_url is not None:
         base_url = settings.base_url.rstrip("/")
+    elif known is not None and settings is not None and settings.layer is Layer.ORGANISATION:
+        base_url = known.base_url  # what the organisation says of it is about that place, and no variable moves it
     elif known is not None:
         base_url, moved_by = _moved(provider, known, env)
     vendor = vendor_at(base_url)
@@ -102,7 +104,7 @@ def _plan(provider: str, settings: ProviderSettings | None, env: Mapping[str, st
         moved_by=moved_by,
         key_present=present,
         problem=problem,
-        declared_local=_declared_local(settings),
+        declared_local=_declared_local(settings, moved_by),
         declared_at=place,
         probe=not problem and _may_probe(base_url, vendor, kind, key, trusted),
         expects=None if settings and settings.api_key else _expected(home, moved_by_policy, kind),
@@ -205,10 +207,13 @@ def _is_file(name: str, env: Mapping[str, str]) -> bool | None:
         return False
 
 
-def _declared_local(settings: ProviderSettings | None) -> bool | None:
+def _declared_local(settings: ProviderSettings | None, moved_by: str) -> bool | None:
     """What trusted policy declares. The policy floor takes ``local`` from the organisation and the user only; here
-    it is seen to that such a declaration is not carried over to an address that a repository's policy names."""
+    it is seen to that such a declaration is not carried over to an address that a repository's policy or a variable of
+    the environment names."""
     if settings is None or settings.local is None:
+        return None
+    if settings.local and moved_by:
         return None
     if settings.local and settings.base_url is not None and settings.base_url_layer is Layer.WORKSPACE:
         return None

@@ -11,7 +11,7 @@ import pytest
 from smista_mcp.errors import PolicyError
 from smista_mcp.policy.findings import Finding
 from smista_mcp.policy.layers import LoadedPolicy, OrganisationPlace, PolicyPlaces, load_policy
-from smista_mcp.policy.types import Effort, Layer, Overrides, Permission, Pick, Policy, Tool
+from smista_mcp.policy.types import DeploymentFacts, Effort, Layer, Overrides, Permission, Pick, Policy, Tool
 from tests.policy.files import Places
 
 
@@ -232,7 +232,8 @@ local = true
     openai = providers["openai"]
     assert openai.type == "openai"
     assert (openai.base_url, openai.base_url_layer) == ("https://gateway.acme.example/v1", Layer.ORGANISATION)
-    assert (openai.api_key, openai.region, openai.enabled) == ("${env:MY_KEY}", "eu", True)
+    assert (openai.api_key, openai.enabled) == ("${env:MY_KEY}", True)
+    assert openai.region is None, "where it runs is the organisation's to say"
     assert dict(openai.headers) == {"x-title": "acme", "x-team": "${env:TEAM}"}
     assert openai.layer is Layer.ORGANISATION
     assert openai.local is None
@@ -240,14 +241,14 @@ local = true
     assert openai.place.line == 1
     assert (providers["mine"].type, providers["mine"].local, providers["mine"].layer) == (
         "openai-compatible",
-        True,
+        None,
         Layer.USER,
     )
 
 
 def test_models_are_merged_key_by_key_too(places: Places) -> None:
-    places.organisation('[models."ollama/a"]\ninput_price = "0.50"\nquality = { review = 70 }\n')
-    places.user(
+    places.user('[models."ollama/a"]\ninput_price = "0.50"\nquality = { review = 70 }\n')
+    places.builtin(
         """[models."ollama/a"]
 input_price = "9"
 output_price = "1.25"
@@ -266,7 +267,46 @@ quality = { review = 10, default = 40.5 }
     assert (found.context_window, found.max_output_tokens) == (8192, 100)
     assert (found.capabilities, found.aliases) == (("tools",), ("a-2026",))
     assert dict(found.quality) == {"default": 40.5, "review": 70.0}
-    assert found.layer is Layer.ORGANISATION
+    assert found.layer is Layer.USER
+
+
+def test_what_guardrails_ask_for_is_the_organisations_to_state_where_there_is_one(places: Places) -> None:
+    places.user(
+        """[providers.openai]
+processing_countries = ["DE"]
+zero_retention = true
+local = true
+api_key = "${env:MINE}"
+[models."openai/gpt-5"]
+input_price = "0"
+currency = "EUR"
+latency_ms = 1
+context_window = 8192
+"""
+    )
+    assert loaded(places).providers["openai"].facts.zero_retention is True
+
+    places.organisation('[models."openai/gpt-5"]\ninput_price = "2"\noutput_price = "8"\n')
+
+    both = load_policy(places.policies)
+    openai, model = both.policy.providers["openai"], both.policy.models["openai/gpt-5"]
+    assert (openai.local, openai.facts, openai.api_key) == (None, DeploymentFacts(), "${env:MINE}")
+    assert (model.input_price, model.currency, model.facts) == (Decimal(2), "USD", DeploymentFacts())
+    assert model.context_window == 8192
+    assert sum(one.code == "not_believed" for one in both.findings) == 6
+
+
+def test_what_the_organisation_says_of_a_place_does_not_follow_it_elsewhere(places: Places) -> None:
+    places.organisation(
+        '[providers.openai]\nlocal = true\nzero_retention = true\n[models."openai/gpt-5"]\nvendor = "openai"\n'
+    )
+    assert loaded(places).providers["openai"].facts.zero_retention is True
+
+    places.user('[providers.openai]\nbase_url = "https://elsewhere.example/v1"\n')
+
+    policy = loaded(places)
+    assert (policy.providers["openai"].local, policy.providers["openai"].facts) == (None, DeploymentFacts())
+    assert policy.models["openai/gpt-5"].facts == DeploymentFacts()
 
 
 def test_a_repository_may_neither_redirect_keys_nor_declare_facts(places: Places) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 
 from smista_mcp.policy.findings import Finding, Severity, listed, shown
 from smista_mcp.policy.known import KNOWN_PROVIDERS, PROVIDER_TYPES
@@ -21,13 +21,23 @@ from smista_mcp.policy.types import (
 )
 
 _COUNTRY_SETS = ("processing_countries", "storage_countries", "certifications")
+_PRICES = ("input_price", "output_price", "cached_input_price", "currency")
+_SAID_OF_A_PLACE: Final = frozenset({"local", "region", *FACTS})
+"""What is true of an address and not of a name."""
+_SATISFYING: Final = _SAID_OF_A_PLACE | frozenset(_PRICES)
+"""What guardrails ask for. Where there is an organisation these are its own to state: whoever may say where a model
+runs and what it costs decides what its guardrails let through. (`local` = false takes away, so anybody may say it.)"""
+
+_Believed = Callable[[Layer, str], bool]
 
 
 def _merged(
-    files: Iterable[File], findings: list[Finding], table: str, believed: Callable[[Layer, str], bool]
+    files: Iterable[File], findings: list[Finding], table: str, believed: _Believed
 ) -> dict[str, dict[str, Said]]:
     """``[<table>.<name>]`` of all layers but the workspace's, key by key, the more trusted layer first."""
     merged: dict[str, dict[str, Said]] = {}
+    files = tuple(files)
+    governed = any(file.layer is Layer.ORGANISATION for file in files)
     for file in files:
         if file.layer is Layer.WORKSPACE:
             continue
@@ -37,12 +47,34 @@ def _merged(
             for path, value in _keys(entry):
                 if not believed(file.layer, path[0]):
                     continue
+                if governed and file.layer is Layer.USER and _satisfies(path[0], value):
+                    findings.append(_not_believed(path[0], name, file.place(table, name, *path)))
+                    continue
                 said = Said(value, file.layer, file.place(table, name, *path))
                 key = ".".join(part.lower() if path[0] == "headers" else part for part in path)
                 earlier = into.setdefault(key, said)
                 if earlier.layer is file.layer and earlier.value != value:
                     findings.append(conflict(said.place, shown(".".join(path)), earlier.place))
     return merged
+
+
+def _satisfies(key: str, value: Any) -> bool:
+    return key in _SATISFYING and not (key == "local" and value is False)
+
+
+def _not_believed(key: str, name: str, place: Place) -> Finding:
+    message = (
+        f"`{key}` of {shown(name)} is not believed here: where there is an organisation's policy, that is its to say."
+    )
+    fix = "Ask whoever keeps the organisation's policy to state it there."
+    return Finding("not_believed", Severity.WARNING, place, message, fix)
+
+
+def _without_another_place(keys: dict[str, Said], address: Said | None) -> dict[str, Said]:
+    """`keys` without what the organisation says of the place, where the user has put it elsewhere."""
+    if address is None or address.layer is not Layer.USER:
+        return keys
+    return {key: said for key, said in keys.items() if key not in _SAID_OF_A_PLACE or said.layer >= address.layer}
 
 
 def _keys(entry: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], Any]]:
@@ -82,7 +114,8 @@ def providers(files: Iterable[File], findings: list[Finding]) -> Mapping[str, Pr
         return key != "local" or layer in (Layer.ORGANISATION, Layer.USER)
 
     found: dict[str, ProviderSettings] = {}
-    for name, keys in sorted(_merged(files, findings, "providers", believed).items()):
+    for name, stated_keys in sorted(_merged(files, findings, "providers", believed).items()):
+        keys = _without_another_place(stated_keys, stated_keys.get("base_url"))
         place = keys[""].place
         kind = _value(keys, "type") or KNOWN_PROVIDERS.get(name)
         if kind is None:
@@ -119,7 +152,12 @@ def provider_without_type(name: str, place: Place) -> Finding:
 def models(files: Iterable[File], findings: list[Finding]) -> Mapping[str, ModelSettings]:
     """``[models."provider/model"]`` of all layers that may say so."""
     found: dict[str, ModelSettings] = {}
-    for name, keys in sorted(_merged(files, findings, "models", lambda _layer, _key: True).items()):
+    files = tuple(files)
+    # Findings of the providers' own tables were made where those are merged.
+    reached = _merged(files, [], "providers", lambda _layer, key: key == "base_url")
+    for name, stated_keys in sorted(_merged(files, findings, "models", lambda _layer, _key: True).items()):
+        address = reached.get(name.partition("/")[0], {}).get("base_url")
+        keys = _without_another_place(stated_keys, address)
         found[name] = ModelSettings(
             id=name,
             layer=_top(keys),
