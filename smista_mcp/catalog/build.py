@@ -16,9 +16,11 @@ from typing import Final
 
 from smista_mcp.catalog import sizes
 from smista_mcp.catalog.endpoints import host_and_port, plan_providers
+from smista_mcp.catalog.family import family_of
 from smista_mcp.catalog.identity import same_model
 from smista_mcp.catalog.models import EMBEDDED, QUALITY_SOURCE, KnownModel, row_of, rows_of
 from smista_mcp.catalog.prices import FREE, look_up, price_of
+from smista_mcp.catalog.stated import NONE, stated_facts, with_facts
 from smista_mcp.catalog.types import (
     CAPABILITIES,
     Availability,
@@ -64,7 +66,7 @@ def build_catalog(policy: Policy, availability: Availability) -> tuple[Catalog, 
         reach = reaches.get(provider) or _unheard_of(provider)
         finding = availability.findings.get(provider)
         for candidate in _candidates(reach, finding, names[provider]):
-            deployment = _deployment(candidate, reach, finding, availability, policy.models)
+            deployment = _deployment(candidate, reach, finding, availability, policy)
             deployments.append(deployment)
             why = _why_not(candidate, reach, finding)
             if why:
@@ -196,11 +198,11 @@ def _deployment(
     reach: Reach,
     finding: Finding | None,
     availability: Availability,
-    stated: Mapping[str, ModelSettings],
+    policy: Policy,
 ) -> Deployment:
     row, served, model = candidate.row, candidate.served, candidate.model
     identity = f"{reach.id}/{candidate.name}" if candidate.name else reach.id
-    settings = stated.get(identity)
+    settings = policy.models.get(identity)
     verdict = judge(reach, finding, model, sent_elsewhere=served is not None and served.remote)
     listing = Listing() if verdict.free else _listing(reach, model, availability)
     quality, quality_source = _quality(candidate, reach, finding)
@@ -221,7 +223,7 @@ def _deployment(
             quality = {**quality, **settings.quality}
             quality_source = f"stated in {settings.place or 'the policy'}"
     limit = row.max_output_tokens if row else None
-    return Deployment(
+    deployment = Deployment(
         id=identity,
         provider=reach.id,
         model=model,
@@ -241,7 +243,10 @@ def _deployment(
         aliases=tuple(sorted(aliases - {model})),
         trial=row is EMBEDDED,
         known=row is not None or served is not None or listing.price is not None or _is_own_file(candidate, reach),
+        family=family_of(candidate.name),
     )
+    facts = stated_facts(reach, verdict, policy.providers.get(reach.id), settings)
+    return deployment if facts == NONE else with_facts(deployment, facts)
 
 
 def _listing(reach: Reach, model: str, availability: Availability) -> Listing:

@@ -34,6 +34,8 @@ class Verdict:
     evidence: str
     free: bool = False
     """It runs on machines of one's own, where nobody bills tokens."""
+    passed_on: bool = False
+    """The server passes it on to somebody else, so that nothing that is true of the server is true of the model."""
 
 
 def judge(reach: Reach, finding: Finding | None, model: str, *, sent_elsewhere: bool = False) -> Verdict:
@@ -44,7 +46,7 @@ def judge(reach: Reach, finding: Finding | None, model: str, *, sent_elsewhere: 
         return Verdict(True, "runs in a process of this program", free=True)
     kind = finding.kind if finding else ServerKind.UNKNOWN
     if sent_elsewhere or ((reach.dialect is Dialect.OLLAMA or kind is ServerKind.OLLAMA) and is_cloud_name(model)):
-        return Verdict(False, f"an Ollama cloud model: {place} passes it on to Ollama's servers")
+        return Verdict(False, f"an Ollama cloud model: {place} passes it on to Ollama's servers", passed_on=True)
     if reach.declared_local is False:
         return Verdict(False, f"declared not local in {reach.declared_at}")
     if reach.declared_local:

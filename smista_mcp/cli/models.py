@@ -57,6 +57,7 @@ def _facts(one: Deployment) -> JsonDict:
         "model": one.model,
         "dialect": one.dialect.value,
         "vendor": one.vendor,
+        "family": one.family,
         "local": one.local,
         "local_evidence": one.local_evidence,
         "context_window": one.context_window,
@@ -73,8 +74,25 @@ def _facts(one: Deployment) -> JsonDict:
             "currency": price.currency,
             "source": price.source,
         },
+        "speed": one.speed,
+        "latency_ms": one.latency_ms,
+        "processing_countries": _countries(one.processing_countries),
+        "storage_countries": _countries(one.storage_countries),
+        "serving_scope": one.serving_scope.value if one.serving_scope else None,
+        "operator_country": one.operator_country,
+        "zero_retention": one.zero_retention,
+        "trains_on_data": one.trains_on_data,
+        "certifications": sorted(one.certifications),
+        "evidence_url": one.evidence_url or None,
+        "evidence_date": one.evidence_date or None,
+        "trial": one.trial,
         "known": one.known,
     }
+
+
+def _countries(codes: frozenset[str] | None) -> list[str] | None:
+    """Sorted; ``None`` where it is not known, which is not the same as nowhere."""
+    return None if codes is None else sorted(codes)
 
 
 def _print_table(deployments: Iterable[Deployment]) -> None:
