@@ -11,6 +11,7 @@ from smista_mcp.facts.types import Facts
 from smista_mcp.policy.types import Permission, Policy, Tool
 from smista_mcp.routing.decision import Candidate, Reason, ReasonCode
 from smista_mcp.routing.guardrails import CompiledGuardrail, strictest
+from smista_mcp.routing.likeness import Likeness
 from smista_mcp.routing.limits import ASSUMED_WINDOW, LEAST_OUTPUT
 from smista_mcp.routing.names import ModelNames
 
@@ -33,7 +34,8 @@ class Eligibility:
 
     def __init__(self, policy: Policy, catalog: Catalog, snapshot: Snapshot, names: ModelNames) -> None:
         self._restricted = PathPatterns(policy.restricted_paths, fold_case=True)
-        self._guardrails = tuple(CompiledGuardrail(one, policy, catalog, names) for one in policy.guardrails)
+        likeness = Likeness(catalog, policy.groups)
+        self._guardrails = tuple(CompiledGuardrail(one, policy, catalog, names, likeness) for one in policy.guardrails)
         self._deployments = tuple(
             (
                 deployment,

@@ -10,6 +10,7 @@ from smista_mcp.policy.types import Demands, Guardrail, Permission, Policy, Tool
 from smista_mcp.routing.conditions import Conditions, Reading
 from smista_mcp.routing.cost import over_ceiling
 from smista_mcp.routing.decision import Reason, ReasonCode
+from smista_mcp.routing.likeness import Likeness
 from smista_mcp.routing.names import ModelNames
 
 LOCAL_VENDOR = "local"
@@ -21,14 +22,16 @@ class CompiledGuardrail:
 
     __slots__ = ("_exempt", "_takes", "guardrail", "taken")
 
-    def __init__(self, guardrail: Guardrail, policy: Policy, catalog: Catalog, names: ModelNames) -> None:
+    def __init__(
+        self, guardrail: Guardrail, policy: Policy, catalog: Catalog, names: ModelNames, likeness: Likeness
+    ) -> None:
         self.guardrail = guardrail
         self._takes = Conditions(guardrail.match, Reading.TAKE)
         self._exempt = None if guardrail.unless is None else Conditions(guardrail.unless, Reading.GRANT)
         self.taken: Mapping[str, Reason] = {
             deployment.id: self._reason(faults)
             for deployment in catalog.deployments
-            if (faults := "; ".join(_faults(guardrail, deployment, policy.regions, names)))
+            if (faults := "; ".join(_faults(guardrail, deployment, policy.regions, names, likeness)))
         }
 
     def matches(self, facts: Facts) -> bool:
@@ -81,10 +84,14 @@ _STRICTNESS = {permission: number for number, permission in enumerate(Permission
 
 
 def _faults(
-    guardrail: Guardrail, deployment: Deployment, regions: Mapping[str, frozenset[str]], names: ModelNames
+    guardrail: Guardrail,
+    deployment: Deployment,
+    regions: Mapping[str, frozenset[str]],
+    names: ModelNames,
+    likeness: Likeness,
 ) -> Iterator[str]:
     yield from _unmet(guardrail.require, deployment, regions, names)
-    yield from _forbidden(guardrail.forbid, deployment, regions, names)
+    yield from _forbidden(guardrail.forbid, deployment, regions, likeness)
 
 
 def _unmet(
@@ -111,7 +118,7 @@ def _unmet(
 
 
 def _forbidden(
-    demands: Demands, deployment: Deployment, regions: Mapping[str, frozenset[str]], names: ModelNames
+    demands: Demands, deployment: Deployment, regions: Mapping[str, frozenset[str]], likeness: Likeness
 ) -> Iterator[str]:
     """What `forbid` names that is true of the deployment, or cannot be ruled out."""
     if demands.local is not None and deployment.local == demands.local:
@@ -127,8 +134,8 @@ def _forbidden(
             yield f"its vendor is {deployment.vendor or LOCAL_VENDOR}"
         elif deployment.vendor is None and not deployment.local:
             yield f"that its vendor is not {_listed(demands.vendors)} is not known"
-    if demands.models and deployment.id in names.expand(demands.models):
-        yield "it is named"
+    if demands.models and deployment.id in likeness.meant(demands.models):
+        yield "it is named, or goes by a name that may mean the same model"
     if demands.zero_retention is not None and _keeps_nothing(deployment) in (demands.zero_retention, None):
         yield "it keeps nothing" if demands.zero_retention else "zero retention is not known of it"
     if held := deployment.certifications & set(demands.certifications):
