@@ -10,7 +10,16 @@ from typing import Final
 from smista_mcp.policy.document import Document
 from smista_mcp.policy.findings import MAX_FINDINGS, Finding, Severity, has_errors
 from smista_mcp.policy.known import KNOWN_PROVIDERS
-from smista_mcp.policy.layers import PolicyPlaces, Reading, in_order, printable, read_file, read_places, understand
+from smista_mcp.policy.layers import (
+    PolicyPlaces,
+    Reading,
+    editions,
+    in_order,
+    printable,
+    read_file,
+    read_places,
+    understand,
+)
 from smista_mcp.policy.meaning import KnownModel, ties
 from smista_mcp.policy.trust import OrganisationPlace
 from smista_mcp.policy.types import Layer, Place
@@ -33,12 +42,20 @@ def check_files(paths: Sequence[Path], *, is_known_model: KnownModel | None = No
     return in_order(found)
 
 
-def check_places(places: PolicyPlaces, *, is_known_model: KnownModel | None = None) -> tuple[Finding, ...]:
-    """Everything to say about the layers in these places, and about what they come to. Never raises."""
+def check_places(
+    places: PolicyPlaces, *, is_known_model: KnownModel | None = None, state_dir: Path | None = None
+) -> tuple[Finding, ...]:
+    """Everything to say about the layers in these places, and about what they come to. Never raises.
+
+    With `state_dir`, as in `load_policy`, also whether the organisation's policy is older than one seen before; what
+    is seen now is not remembered.
+    """
     from smista_mcp.policy.merge import merge
 
     reading = read_places(places, is_known_model)
     found = list(reading.findings)
+    if state_dir is not None and reading.untrusted is None:
+        found.extend(editions(places, reading, state_dir, keep=False)[0])
     for layer in Layer:
         found.extend(islice(ties(reading.of_layer(layer)), MAX_FINDINGS))
     if not has_errors(reading.findings):

@@ -76,13 +76,18 @@ class Reading:
         return tuple(file.document for file in self.files if file.layer is layer)
 
 
-def load_policy(places: PolicyPlaces, *, is_known_model: KnownModel | None = None) -> LoadedPolicy:
+def load_policy(
+    places: PolicyPlaces, *, is_known_model: KnownModel | None = None, state_dir: Path | None = None
+) -> LoadedPolicy:
     """Read and merge all layers.
 
-    `is_known_model` says whether the catalog knows ``provider/model``; without it no model is called unknown.
+    `is_known_model` says whether the catalog knows ``provider/model``; without it no model is called unknown. In
+    `state_dir` it is remembered which editions of the organisation's policy were seen (`smista_mcp.policy.editions`);
+    without it an older edition is not noticed.
 
     Raises:
-        PolicyUntrustedError: the organisation's policy is there but may not be believed.
+        PolicyUntrustedError: the organisation's policy is there but may not be believed, is older than one seen
+            before, or is missing although it is required.
         PolicyError: any file is wrong. Its findings are those of all files.
     """
     from smista_mcp.policy.merge import merge
@@ -96,7 +101,26 @@ def load_policy(places: PolicyPlaces, *, is_known_model: KnownModel | None = Non
     findings = in_order((*reading.findings, *conflicts))
     if has_errors(findings):
         raise _wrong(Reading(reading.files, findings))
+    if state_dir is not None:
+        remembered, usable = editions(places, reading, state_dir, keep=True)
+        findings = in_order((*findings, *remembered))
+        if not usable:
+            raise PolicyUntrustedError(
+                f"The organisation's policy may not be believed: {remembered[0].message}",
+                findings=findings,
+                hint=remembered[0].fix,
+            )
     return LoadedPolicy(policy, findings)
+
+
+def editions(
+    places: PolicyPlaces, reading: Reading, state_dir: Path, *, keep: bool
+) -> tuple[tuple[Finding, ...], bool]:
+    """See `smista_mcp.policy.editions.judge`, for the organisation's files of `reading`."""
+    from smista_mcp.policy.editions import judge
+
+    directory = printable(str(places.organisation.directory))
+    return judge(state_dir, directory, reading.of_layer(Layer.ORGANISATION), keep=keep)
 
 
 def read_places(places: PolicyPlaces, is_known_model: KnownModel | None) -> Reading:

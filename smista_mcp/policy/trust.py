@@ -31,6 +31,10 @@ ADMINISTRATOR: Final = 0
 FILE: Final = "policy.toml"
 FOLDER: Final = "policy.d"
 """Beside `FILE`: a folder of further files, read in the order of their names."""
+REQUIRED: Final = "required"
+"""Beside `FILE`: if this is there, of whatever kind, a policy has to be."""
+INSTALLED_MARKER: Final = Path(__file__).with_name(REQUIRED)
+"""If this is there, the installation was made for an organisation: a policy has to be in its place."""
 MOST_FILES: Final = 100
 """Most files in `FOLDER`."""
 
@@ -66,12 +70,15 @@ class OrganisationPlace:
     root: Path
     owner: int = ADMINISTRATOR
     parts: tuple[str, ...] = ("etc", "smista")
+    required: bool = False
+    """Whether there has to be a policy, marker or not."""
 
     @classmethod
     def standard(cls) -> OrganisationPlace:
         """The compiled-in place of this platform: ``/etc/smista``, ``/Library/Application Support/Smista``, or the
         folder ``Smista`` in ProgramData."""
-        return cls(root=_standard_root(), owner=ADMINISTRATOR, parts=_standard_parts())
+        required = os.path.lexists(INSTALLED_MARKER)
+        return cls(root=_standard_root(), owner=ADMINISTRATOR, parts=_standard_parts(), required=required)
 
     @property
     def directory(self) -> Path:
@@ -82,8 +89,17 @@ class OrganisationPlace:
         """Every file of the organisation's policy with its content, ``policy.toml`` first; empty if there is none.
 
         Raises:
-            PolicyUntrustedError: something is there that may not be believed, or cannot be read.
+            PolicyUntrustedError: something is there that may not be believed, or cannot be read; or nothing is there,
+                and a marker says that there has to be.
         """
+        read = self._read()
+        # Whoever could put a marker there without being the administrator could only have everything refused.
+        if not read and (self.required or os.path.lexists(self.directory / REQUIRED)):
+            message = f"The organisation's policy is required on this machine, and there is none in {self.directory}."
+            raise PolicyUntrustedError(message, hint=_HINT)
+        return read
+
+    def _read(self) -> tuple[tuple[str, bytes], ...]:
         if sys.platform == "win32":
             from smista_mcp.policy.trust_windows import read_trusted
 

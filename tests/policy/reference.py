@@ -11,26 +11,35 @@ DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "policy.md"
 _SECTION = re.compile(r"(?<=<!-- reference -->\n).*?(?=<!-- /reference -->)", re.DOTALL)
 
 
+_HEAD = ["| key | what for | for example |", "|---|---|---|"]
+
+
 def reference() -> str:
-    """One table for each table of the language."""
-    parts: list[str] = []
+    """One table for each table of the language; the conditions, which many tables share, only once."""
+    parts = ["### Conditions", "", "The keys that say when an entry applies, wherever there are conditions.", ""]
+    parts += [*_HEAD, *(_row(name, key) for name, key in schema.MATCH.items()), ""]
     for heading, table in schema.tables():
-        rows = [
-            f"| `{name}` | {key.description} | `{key.example}` |"
-            for name, key in (table.keys or {"<name>": table.each}).items()
-            if key is not None and (key.table is None or key.form is schema.Form.ONE and "=" in key.example)
-        ]
-        if rows:
-            parts += [
-                f"### `{heading}`",
-                "",
-                table.description,
-                "",
-                "| key | what for | for example |",
-                "|---|---|---|",
-            ]
-            parts += [*rows, ""]
+        rows = [_row(name, key) for name, key in table.keys.items() if _is_written_out(name, key)]
+        if table.each is not None:
+            rows.append(_row("…", table.each))
+        if any(_shared(name, key) for name, key in table.keys.items()):
+            rows.append("| … | All conditions. | |")
+        if rows and not heading.endswith((".tools]", "expect.permissions]")):
+            parts += [f"### `{heading}`", "", table.description, "", *_HEAD, *rows, ""]
     return "\n".join(["", *parts, ""])
+
+
+def _is_written_out(name: str, key: schema.Key) -> bool:
+    inline = key.form is schema.Form.ONE and "=" in key.example
+    return (key.table is None or inline) and not _shared(name, key)
+
+
+def _shared(name: str, key: schema.Key) -> bool:
+    return schema.MATCH.get(name) is key
+
+
+def _row(name: str, key: schema.Key) -> str:
+    return f"| `{name}` | {key.description} | `{key.example}` |"
 
 
 def with_reference(text: str) -> str:

@@ -24,7 +24,7 @@ from smista_mcp.policy.schema.limits import BUDGET, GUARANTEE, GUARDRAIL, PRIVAC
 from smista_mcp.policy.schema.routing import CLASSIFICATION, GROUP, OVERRIDES, ROUTING, TOOLS
 from smista_mcp.policy.schema.settings import FACTS, IDENTITY, MODEL, POLICY, PROVIDER, REPOSITORY
 from smista_mcp.policy.schema.tests import TEST
-from smista_mcp.policy.schema.values import LONGEST_TEXT, MOST_ENTRIES
+from smista_mcp.policy.schema.values import LONGEST_TEXT, MOST_ENTRIES, bounded
 
 __all__ = ["CONTROLLED", "FACTS", "FILE", "LONGEST_TEXT", "MATCH", "MOST_ENTRIES", "Form", "Key", "Table", "tables",
            "validator"]  # fmt: skip
@@ -70,7 +70,7 @@ def _holds(key: Key) -> CoreSchema:
         return key.holds or core.any_schema()
     inner = _schema(key.table)
     if key.form is Form.LIST:
-        return core.list_schema(inner, strict=True)
+        return bounded(inner)
     if key.form is Form.NAMED:
         return core.dict_schema(core.str_schema(), inner, strict=True)
     return inner

@@ -23,7 +23,9 @@ _FACTS: Final = {
         some(TEXT),
     ),
     "models": Key(
-        "Models, groups; a `*` at the end stands for the rest of a name.", 'models = ["approved", "ollama/*"]', some(TEXT)
+        "Models, groups; a `*` at the end stands for the rest of a name.",
+        'models = ["approved", "ollama/*"]',
+        some(TEXT),
     ),
     "zero_retention": Key("Models of which it is known that nothing is kept.", "zero_retention = true", FLAG),
     "certifications": Key(

@@ -214,6 +214,17 @@ def _stated(value: tuple[Any, ...]) -> tuple[Any, ...]:
     return value
 
 
+def _not_too_many(value: object) -> object:
+    if isinstance(value, list):
+        _short(value)
+    return value
+
+
+def bounded(entry: CoreSchema) -> CoreSchema:
+    """A list of tables. Its length is looked at before any of them is."""
+    return _first(_not_too_many, core.list_schema(entry, strict=True))
+
+
 def several(entry: CoreSchema) -> CoreSchema:
     """A list of values that are no texts; a tuple in the end."""
     listed_json = {"type": "array", "items": json_of(entry), "minItems": 1}
