@@ -84,7 +84,7 @@ def build_price(chance: Random) -> Price:
     into, out = Decimal(chance.randint(0, 3)), Decimal(chance.choice([0, 5]))
     if chance.random() < 0.7:
         return Price(into, out)
-    steps = (PriceStep(-1, into, out), PriceStep(chance.choice([10, 2_000, 40_000]), into * 2, out + 1))
+    steps = (PriceStep(-1, into, out), PriceStep(chance.choice([10, 2_000, 40_000]), into * 2, out * 5))
     return Price(steps[-1].input, steps[-1].output, steps=steps)
 
 
