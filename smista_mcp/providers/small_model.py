@@ -30,7 +30,7 @@ TASK_CHARS: Final = 6000
 """How much of the task itself is sent: what the window of 8,192 tokens can hold in most languages, and room for
 the answer."""
 OUTPUT_TOKENS: Final = 320
-"""The longest answer: what comes after is never any good, and this much takes seven seconds."""
+"""The longest answer: what comes after is never any good, and this much takes three seconds on a free core."""
 
 _FENCE: Final = "```"
 _LONG_SENTENCE: Final = 24
