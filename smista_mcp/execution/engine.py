@@ -101,6 +101,8 @@ class Engine:
         self._opening = asyncio.Lock()
         self._place = workspace.resolve()
         self._remotes = Remotes(workspace)
+        self._told: tuple[Policy, frozenset[str], Attributes] | None = None
+        """What was last known of any step, and under which policy and remotes: many repositories take a while."""
         self._session = SessionFacts()
         self._preloading = False
 
@@ -234,7 +236,12 @@ class Engine:
         """The workspace's files for `step`, and what is known of any step in this workspace. Blocks."""
         paths = [self._from_workspace(path) for path in step.paths]
         material = read_context(self._workspace, paths, restricted=policy.restricted_paths)
-        return material, bound_attributes(policy, self._remotes.read(), self._place, home_folder())
+        remotes, last = self._remotes.read(), self._told
+        if last is not None and last[0] is policy and last[1] == remotes:
+            return material, last[2]
+        told = bound_attributes(policy, remotes, self._place, home_folder())
+        self._told = policy, remotes, told
+        return material, told
 
     def _preload_prices(self, prepared: _Prepared) -> None:
         """Import the list of prices while the model answers, where the bill will need it."""
