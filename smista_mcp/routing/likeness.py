@@ -54,4 +54,7 @@ def _is(model: str, deployment: Deployment) -> bool:
 
 
 def _plain(name: str) -> str:
-    return unicodedata.normalize("NFKC", name).casefold().strip()
+    """`name` without what a server or a reader may pass over: case, width, invisible characters, empty parts."""
+    seen = (char for char in unicodedata.normalize("NFKC", name).casefold() if unicodedata.category(char) != "Cf")
+    parts = [part.strip() for part in "".join(seen).split("/")]
+    return "/".join(part for part in parts if part not in ("", "."))
