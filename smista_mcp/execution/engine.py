@@ -165,6 +165,15 @@ class Engine:
         """
         return (await self._prepare(step)).decision
 
+    async def inputs(self, step: Step) -> Inputs:
+        """All that the decision for `step` is made on, for whoever wants to decide it otherwise.
+
+        Raises:
+            StepError: the step cannot be used as given.
+            PolicyError: a policy file is wrong or not to be trusted.
+        """
+        return _inputs(await self._prepare(step))
+
     async def delegate(self, step: Step, *, on_progress: OnProgress | None = None) -> Delegation:
         """Decide `step` and carry it out.
 
