@@ -20,6 +20,7 @@ _COMMANDS: Final = {
     "delegate": "run one step and print the answer",
     "preview": "show where a step would go and why, without running it",
     "check": "check policy files",
+    "policy": "test, compare, replay, show and explain what a policy does",
     "explain": "show a recorded decision and how it was carried out",
     "models": "list the models known here and whether they can be used",
     "init": "write a policy file for this workspace that fits what is available",
@@ -27,7 +28,8 @@ _COMMANDS: Final = {
 
 _EXIT_CODES: Final = """\
 exit codes:
-  0 done    1 `check` found errors    2 wrong use, or a step that cannot be used    3 policy or secret
+  0 done    1 `check` found errors, `policy test` failures, `policy replay` differences
+  2 wrong use, or a step that cannot be used    3 policy or secret
   4 refused by policy    5 no deployment answered    6 embedded model    7 ledger    130 interrupted"""
 
 INTERRUPTED: Final = 130
