@@ -37,7 +37,7 @@ from smista_mcp.context.material import Material, MaterialFile
 from smista_mcp.context.read import EntryKind, NotReadableError, Tree, open_tree
 from smista_mcp.context.text import decode
 from smista_mcp.facts.matching import PathPatterns
-from smista_mcp.facts.paths import Kind, Located, locate, names_of, printable
+from smista_mcp.facts.paths import Kind, Located, locate, names_above, names_of, printable
 from smista_mcp.facts.tokens import estimate_tokens
 from smista_mcp.facts.types import ContextPlan, ExcludedFile, Exclusion, PathFact, Source
 
@@ -91,7 +91,7 @@ def read_context(
         with open_tree(root) as tree:
             return _Reading(root, tree, patterns, limits or ContextLimits()).run(paths)
     except NotReadableError as error:
-        located = [locate(root, path) for path in dict.fromkeys(paths)]
+        located = [locate(root, path, names_above(root)) for path in dict.fromkeys(paths)]
         return Material(
             plan=ContextPlan(excluded=tuple(_left_out(found.fact.declared, error) for found in located)),
             path_facts=tuple(found.fact for found in located),
@@ -125,15 +125,17 @@ class _Reading:
     known: list[str] | None = None
     suggested: int = 0
     ignored: Ignored = field(init=False)
+    above: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
+        self.above = names_above(self.root)
         self.ignored = Ignored(self.tree)
 
     def run(self, paths: Sequence[str]) -> Material:
         globs: list[str] = []
         folders: list[Located] = []
         for path in sorted(dict.fromkeys(paths)):
-            found = locate(self.root, path)
+            found = locate(self.root, path, self.above)
             if found.kind is Kind.MISSING and _GLOB & set(path):
                 globs.append(path)
             elif found.kind is Kind.DIRECTORY:
@@ -258,7 +260,7 @@ class _Reading:
         fixed = posixpath.dirname(tidy[: min(tidy.find(char) for char in _GLOB if char in tidy)])
         matched = False
         if regex is not None:
-            start = locate(self.root, fixed or ".")
+            start = locate(self.root, fixed or ".", self.above)
             if start.kind is Kind.DIRECTORY:
                 for path in self._walk(start.real, ""):
                     name = posixpath.join(fixed, path[len(start.real) :].lstrip("/")) if fixed else path
@@ -277,7 +279,7 @@ class _Reading:
         spelled = path
         if start.lexical != start.real:
             spelled = posixpath.join(start.lexical, path[len(start.real) :].lstrip("/"))
-        found = locate(self.root, spelled)
+        found = locate(self.root, spelled, self.above)
         shown = printable(found.lexical or spelled)
         if not found.fact.canonical:
             reason = Exclusion.OUTSIDE if found.outside else Exclusion.UNREADABLE

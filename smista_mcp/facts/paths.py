@@ -14,6 +14,7 @@ import posixpath
 import re
 import stat
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -24,6 +25,7 @@ from smista_mcp.facts.types import PathFact, Source
 MAX_PATH_CHARS: Final = 4096
 """Longest path that is looked at: PATH_MAX of Linux, the widest of the common systems."""
 
+_MARKERS: Final = (".git", ".smista")
 _DRIVE: Final = re.compile(r"^[A-Za-z]:")
 _UNPRINTABLE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029]")
 
@@ -57,8 +59,22 @@ class Located:
     """Whether that is because it lies outside the workspace."""
 
 
-def locate(root: Path, declared: str) -> Located:
+def names_above(root: Path) -> tuple[str, ...]:
+    """What the workspace `root` is called, seen from each workspace around it (a folder above with a ``.git`` or a
+    ``.smista``), the nearest first.
+
+    A folder is quickly made a workspace of its own (``git init``, an empty policy), and patterns that were written for
+    the whole would then no longer meet what is in it.
+    """
+    base = Path(os.path.realpath(root))
+    around = (above for above in base.parents if any(os.path.lexists(above / one) for one in _MARKERS))
+    return tuple(base.relative_to(above).as_posix() for above in around)
+
+
+def locate(root: Path, declared: str, above: Sequence[str] = ()) -> Located:
     """Where `declared` leads, seen from the workspace `root`. Never raises on account of the path.
+
+    `above` is what the workspace itself is called further up (`names_above`): the path has these names too.
 
     Relative paths are relative to `root`; absolute ones are taken if they lie below it. Backslashes count as
     separators unless a file of exactly that name exists; ``~`` is nobody's home directory here.
@@ -74,7 +90,7 @@ def locate(root: Path, declared: str) -> Located:
         return _refused(declared, "outside the workspace", outside=True)
     relative = _existing_spelling(base, relative)
     try:
-        return _resolve(declared, base, relative)
+        return _resolve(declared, base, relative, above)
     except OSError as error:
         return _refused(declared, _words(error))
     except ValueError:
@@ -147,7 +163,7 @@ def _existing_spelling(base: str, relative: str) -> str:
     return slashed
 
 
-def _resolve(declared: str, base: str, relative: str) -> Located:
+def _resolve(declared: str, base: str, relative: str, above: Sequence[str]) -> Located:
     lexical = posixpath.normpath(relative)
     lexical = "" if lexical == "." else lexical
     if os.name == "nt" and (problem := windows_oddity(lexical)):
@@ -169,7 +185,11 @@ def _resolve(declared: str, base: str, relative: str) -> Located:
     is_directory = kind is Kind.DIRECTORY or (kind is Kind.MISSING and relative.endswith("/"))
     fact = PathFact(
         declared=declared,
-        names=names_of(*spellings, directory=is_directory),
+        names=names_of(
+            *spellings,
+            *(posixpath.join(outer, one) if one else outer for outer in above for one in spellings),
+            directory=is_directory,
+        ),
         source=Source.ASSERTED if kind is Kind.MISSING else Source.OBSERVED,
     )
     return Located(fact=fact, kind=kind, real=below, lexical=spellings[0])

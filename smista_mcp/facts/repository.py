@@ -3,11 +3,12 @@
 What stands there is *observed*, no more: anybody can write any remote into a repository's configuration, and the host
 agent can change it at any time. So a remote narrows (its guardrails apply, its labels stick) and never grants.
 
-Read are the ``.git`` of the workspace or of the nearest folder above it, be it a folder, a link or, in worktrees and
-submodules, a file that names another place (``gitdir:``, ``commondir``), and there ``config`` and
-``config.worktree``. Not read are the user's and the system's own configuration of git (so no ``insteadOf``) and files
-that are included. Where a repository is there but what it says cannot be told for certain (a file that is
-unreadable, broken, larger than `MOST_BYTES`, or that includes another), `UNKNOWN_REPO` is among its remotes.
+Read are the ``.git`` of the workspace and of every folder above it (a ``git init`` further down does not make the work
+another repository's), be it a folder, a link or, in worktrees and submodules, a file that names another place
+(``gitdir:``, ``commondir``), and there ``config`` and ``config.worktree``. Not read are the user's and the system's own
+configuration of git (so no ``insteadOf``) and files that are included. Where a repository is there but what it says
+cannot be told for certain (a file that is unreadable, broken, larger than `MOST_BYTES`, or that includes another),
+`UNKNOWN_REPO` is among its remotes.
 """
 
 from __future__ import annotations
@@ -107,20 +108,21 @@ def remote_name(url: str) -> str | None:
 
 
 def _configuration(workspace: Path) -> list[Path]:
-    """The files that configure the repository around `workspace`; none where there is no repository.
+    """The files that configure the repositories around `workspace`; none where there is no repository.
 
     Raises:
         OSError, ValueError: there is a repository, and where its configuration is cannot be told.
     """
     real = Path(os.path.realpath(workspace))
+    found: list[Path] = []
     for folder in (real, *real.parents):
         marker = folder / ".git"
         if marker.is_dir():
-            if os.path.lexists(marker / "HEAD"):  # else it is no repository, and git looks further up too
-                return _configuration_in(marker)
+            if os.path.lexists(marker / "HEAD"):  # else it is no repository, and git passes over it too
+                found.extend(_configuration_in(marker))
         elif os.path.lexists(marker):
-            return _configuration_in(_pointed(marker, "gitdir:"))
-    return []
+            found.extend(_configuration_in(_pointed(marker, "gitdir:")))
+    return list(dict.fromkeys(found))
 
 
 def _configuration_in(git: Path) -> list[Path]:

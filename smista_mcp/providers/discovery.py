@@ -4,9 +4,11 @@ Every server that may be asked is asked at the same time, within `CONNECT_S` sec
 in all, so that a machine with nothing running is told so at once and a server that hangs costs a second at most. No
 vendor's cloud is ever called, no key is read and none is sent.
 
-What servers answered is kept for a moment (`POSITIVE_S`, or `NEGATIVE_S` where there was none) in
-``discovery.json`` under the cache directory, so that one command after another need not ask again. The file holds
-addresses, kinds and model names; a broken one is as good as none.
+What servers answered is kept for a moment (`POSITIVE_S`, or `NEGATIVE_S` where there was none). This process remembers
+what it was told; where nobody answered stands in ``discovery.json`` under the cache directory too, so that one command
+after another need not wait for the same silence. That a server *is* something is never taken from that file: whoever
+can write it, or move the cache directory, could make any gateway pass for a local model. A broken file is as good as
+none.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from smista_mcp.catalog.build import models_to_price
 from smista_mcp.catalog.endpoints import host_and_port, plan_providers
@@ -41,7 +43,8 @@ POSITIVE_S: Final = 30.0
 NEGATIVE_S: Final = 5.0
 """Seconds for which one that did not is not: somebody may be about to start it."""
 
-_FILE_VERSION: Final = 1
+_FILE: Final = "discovery.json"
+_FILE_VERSION: Final = 2
 
 
 async def discover(policy: Policy, env: Mapping[str, str], *, cache_dir: Path | None, now: datetime) -> Availability:
@@ -171,91 +174,63 @@ def _timestamp(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+_REMEMBERED: Final[dict[tuple[Path, str], tuple[datetime, Finding]]] = {}
+"""What this process was told, by cache directory and question."""
+
+
 class _Kept:
     """Findings of a moment ago."""
 
     def __init__(self, cache_dir: Path | None, now: datetime) -> None:
-        self._path = None if cache_dir is None else cache_dir / "discovery.json"
+        self._folder = cache_dir
         self._now = now
         self._times: dict[str, datetime] = {}
         self.findings: dict[str, Finding] = {}
         """By key; only those that still hold."""
-        content = None if self._path is None else read_json(self._path)
+        if cache_dir is None:
+            return
+        content = read_json(cache_dir / _FILE)
         if isinstance(content, dict) and content.get("version") == _FILE_VERSION:
-            entries = content.get("findings")
-            for key, entry in entries.items() if isinstance(entries, dict) else ():
-                self._take(key, entry)
+            silent = content.get("silent")
+            for key, entry in silent.items() if isinstance(silent, dict) else ():
+                self._read(key, entry)
+        for (folder, key), (made, finding) in tuple(_REMEMBERED.items()):
+            if folder == cache_dir:
+                self._take(key, made, finding)
 
     def add(self, key: str, finding: Finding) -> None:
         """Remember what was found out just now."""
         self.findings[key] = finding
         self._times[key] = self._now
+        if self._folder is not None:
+            _REMEMBERED[self._folder, key] = self._now, finding
 
     def taken_at(self, key: str) -> datetime:
         """When the finding was made."""
         return self._times[key]
 
     def save(self) -> None:
-        """Write what still holds."""
-        if self._path is not None:
+        """Write where there was nothing to be found."""
+        if self._folder is not None:
             entries = {
-                key: {"at": self._times[key].isoformat(), **_to_json(finding)}
+                key: {"at": self._times[key].isoformat(), "own": finding.own_address, "problem": finding.problem}
                 for key, finding in sorted(self.findings.items())
+                if finding.problem and not finding.reachable
             }
-            write_json(self._path, {"version": _FILE_VERSION, "findings": entries})
+            write_json(self._folder / _FILE, {"version": _FILE_VERSION, "silent": entries})
 
-    def _take(self, key: str, entry: object) -> None:
+    def _read(self, key: str, entry: object) -> None:
         try:
             if not isinstance(entry, dict):
                 return
-            made = datetime.fromisoformat(entry["at"])
-            finding = _from_json(entry)
-            age = self._now - made
+            made, own, problem = datetime.fromisoformat(entry["at"]), entry["own"], entry["problem"]
+            if isinstance(own, bool) and isinstance(problem, str) and problem:
+                self._take(key, made, Finding(own_address=own, problem=problem))
         except (KeyError, TypeError, ValueError):
             return
+
+    def _take(self, key: str, made: datetime, finding: Finding) -> None:
         longest = NEGATIVE_S if finding.problem else POSITIVE_S
-        if timedelta(0) <= age < timedelta(seconds=longest):
+        if timedelta(0) <= self._now - made < timedelta(seconds=longest):
             self.findings[key] = finding
             self._times[key] = made
-
-
-def _to_json(finding: Finding) -> dict[str, Any]:
-    models = None
-    if finding.models is not None:
-        models = [
-            [one.name, one.context_window, one.parameters, one.remote, sorted(one.capabilities)]
-            for one in finding.models
-        ]
-    return {
-        "reachable": finding.reachable,
-        "kind": finding.kind.value,
-        "own": finding.own_address,
-        "pinned": finding.pinned,
-        "models": models,
-        "problem": finding.problem,
-    }
-
-
-def _from_json(entry: dict[str, Any]) -> Finding:
-    """The finding that `_to_json` wrote.
-
-    Raises:
-        KeyError, TypeError, ValueError: it is something else.
-    """
-    models = entry["models"]
-    if models is not None:
-        if not isinstance(models, list):
-            raise TypeError("not a list of models")
-        models = tuple(_model(*one) for one in models)
-    texts, flags = (entry["pinned"], entry["problem"]), (entry["reachable"], entry["own"])
-    if not all(isinstance(one, str) for one in texts) or not all(isinstance(one, bool) for one in flags):
-        raise TypeError("not a finding")
-    return Finding(flags[0], ServerKind(entry["kind"]), flags[1], texts[0], models, texts[1])
-
-
-def _model(name: object, window: object, parameters: object, remote: object, capabilities: object) -> ServedModel:
-    if not isinstance(name, str) or not isinstance(parameters, str) or not isinstance(remote, bool):
-        raise TypeError("not a model")
-    if not isinstance(capabilities, list) or not (window is None or isinstance(window, int)):
-        raise TypeError("not a model")
-    return ServedModel(name, window, parameters, remote, frozenset(str(one) for one in capabilities))

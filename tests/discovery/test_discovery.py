@@ -16,7 +16,7 @@ import pytest
 from smista_mcp.catalog.build import build_catalog
 from smista_mcp.catalog.types import Availability, Catalog, Deployment, Dialect, ServerKind, Snapshot
 from smista_mcp.policy.types import Layer, Policy
-from smista_mcp.providers.discovery import NEGATIVE_S, POSITIVE_S, discover
+from smista_mcp.providers.discovery import _REMEMBERED, NEGATIVE_S, POSITIVE_S, discover
 from tests.catalog.made import policy, provider
 from tests.discovery import servers
 from tests.llama import llama_server, tiny_gguf
@@ -425,14 +425,28 @@ class TestTheCache:
             found = await look(policy(only=True, ollama=True), {"OLLAMA_HOST": server.url}, cache=tmp_path)
         assert found.findings["ollama"].kind is ServerKind.OLLAMA
 
-    async def test_a_spoilt_entry_is_made_anew(self, tmp_path: Path) -> None:
+    async def test_a_spoilt_entry_is_made_anew(self, tmp_path: Path, refused: int) -> None:
+        env = {"OLLAMA_HOST": f"127.0.0.1:{refused}"}
+        first = await look(policy(only=True, ollama=True), env, cache=tmp_path)
+        file = tmp_path / "discovery.json"
+        for spoil in _spoilt(json.loads(file.read_text())):
+            file.write_text(json.dumps(spoil))
+            _REMEMBERED.clear()
+            assert await look(policy(only=True, ollama=True), env, cache=tmp_path) == first
+
+    async def test_only_silence_is_taken_from_the_file(self, tmp_path: Path, refused: int) -> None:
+        which = policy(only=True, ollama=True)
         async with servers.serving(servers.ollama(servers.QWEN)) as server:
             env = {"OLLAMA_HOST": server.url}
-            first = await look(policy(only=True, ollama=True), env, cache=tmp_path)
-            file = tmp_path / "discovery.json"
-            for spoil in _spoilt(json.loads(file.read_text())):
-                file.write_text(json.dumps(spoil))
-                assert await look(policy(only=True, ollama=True), env, cache=tmp_path) == first
+            first = await look(which, env, cache=tmp_path)
+            asked = len(server.asked)
+            _REMEMBERED.clear()
+            assert await look(which, env, cache=tmp_path) == first
+            assert len(server.asked) == 2 * asked
+        env = {"OLLAMA_HOST": f"127.0.0.1:{refused}"}
+        silent = await look(which, env, cache=tmp_path)
+        _REMEMBERED.clear()
+        assert await look(which, env, cache=tmp_path, now=NOW + timedelta(seconds=1)) == silent
 
     async def test_a_cache_that_cannot_be_written_is_done_without(self, tmp_path: Path) -> None:
         blocked = tmp_path / "file"
@@ -443,11 +457,9 @@ class TestTheCache:
 
 
 def _spoilt(content: Any) -> Iterator[Any]:
-    """The file with one value of its one finding replaced by something of another type."""
-    ((key, entry),) = content["findings"].items()
+    """The file with one value of its one entry replaced by something of another type."""
+    ((key, entry),) = content["silent"].items()
     for name, value in entry.items():
         for other in (None, 5, "x", [1], {}, "2026-11-21"):
-            if type(other) is not type(value) or name in ("at", "kind"):
-                if name == "models" and other is None:
-                    continue
-                yield {**content, "findings": {key: {**entry, name: other}}}
+            if type(other) is not type(value) or name == "at":
+                yield {**content, "silent": {key: {**entry, name: other}}}

@@ -167,7 +167,12 @@ class TestWhereItStands:
         assert read(main) == {ACME}
         git("submodule", "add", str(part), "lib", cwd=main)
         git("remote", "set-url", "origin", "https://github.com/acme/part", cwd=main / "lib")
-        assert read(main / "lib") == {"github.com/acme/part"}
+        assert read(main / "lib") == {"github.com/acme/part", ACME}
+
+    def test_a_repository_made_within_another_does_not_hide_it(self, tmp_path: Path) -> None:
+        outer = repository(tmp_path, remote("git@github.com:acme/pay"))
+        inner = repository(outer / "src", "")
+        assert read(inner) == {"github.com/acme/pay"}
 
     def test_a_change_is_seen_and_without_one_nothing_is_read_again(self, tmp_path: Path) -> None:
         remotes = Remotes(repository(tmp_path, remote("git@github.com:acme/pay")))

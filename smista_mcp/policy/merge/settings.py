@@ -74,7 +74,11 @@ def _without_another_place(keys: dict[str, Said], address: Said | None) -> dict[
     """`keys` without what the organisation says of the place, where the user has put it elsewhere."""
     if address is None or address.layer is not Layer.USER:
         return keys
-    return {key: said for key, said in keys.items() if key not in _SAID_OF_A_PLACE or said.layer >= address.layer}
+    return {
+        key: said
+        for key, said in keys.items()
+        if key not in _SAID_OF_A_PLACE or said.layer >= address.layer or not _satisfies(key, said.value)
+    }
 
 
 def _keys(entry: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], Any]]:
