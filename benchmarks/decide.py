@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import tracemalloc
 from collections.abc import Callable
 from decimal import Decimal
 from random import Random
@@ -23,7 +24,7 @@ from smista_mcp.facts.types import Facts, Intent, IntentSource, PathFact, Source
 from smista_mcp.policy.types import BUILTIN_INTENTS, Layer, Match, Pick, Place, Policy, Rule, Target
 from smista_mcp.routing.decide import Router
 
-SIZES = ((20, 10), (200, 30), (1_000, 50))
+SIZES = ((20, 10), (200, 30), (1_000, 50), (10_000, 100))
 STEPS = 200
 ROUNDS = 25
 
@@ -97,7 +98,11 @@ def decisions() -> None:
         chance = Random(1)
         models = [f"provider{number % 5}/model-{number}" for number in range(count)]
         catalog = make_catalog(chance, models)
-        router = Router(make_policy(chance, rules, models), catalog, Snapshot("2026-01-01T00:00:00.000Z"))
+        policy = make_policy(chance, rules, models)
+        tracemalloc.start()
+        router = Router(policy, catalog, Snapshot("2026-01-01T00:00:00.000Z"))
+        memory = tracemalloc.get_traced_memory()[0] / 1e6
+        tracemalloc.stop()
         steps = make_steps(chance, rules)
         known = {deployment.id: True for deployment in catalog.deployments}
         ours = microseconds(lambda steps=steps, router=router: [router.decide(step) for step in steps])
@@ -114,7 +119,7 @@ def decisions() -> None:
         p50, least = statistics.median(ours), statistics.median(floor)
         p99 = sorted(single)[int(len(single) * 0.99) - 1]
         size = f"{rules:,} x {count}"
-        print(f"{size:>16} {p50:9.1f} {max(ours):12.1f} {least:9.2f} {p50 / least:8.1f} {p99:12.1f}")
+        print(f"{size:>16} {p50:9.1f} {max(ours):12.1f} {least:9.2f} {p50 / least:8.1f} {p99:12.1f} {memory:10.1f}")
 
 
 def process() -> None:

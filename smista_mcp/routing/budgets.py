@@ -29,10 +29,13 @@ class Room:
 
 
 class Budgets:
-    """The policy's budgets with their standing in one snapshot."""
+    """The policy's budgets with their standing in one snapshot.
+
+    A budget for some team is not for a step whose team nobody knows: its money could be counted for no one.
+    """
 
     def __init__(self, policy: Policy, snapshot: Snapshot) -> None:
-        self._all = tuple((Conditions(one.match, Reading.TAKE), _room(one, snapshot)) for one in policy.budgets)
+        self._all = tuple((Conditions(one.match, Reading.RULE), _room(one, snapshot)) for one in policy.budgets)
 
     def rooms(self, facts: Facts) -> tuple[Room, ...]:
         """The budgets that the step falls under, in the policy's order."""

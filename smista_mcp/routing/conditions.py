@@ -12,9 +12,9 @@ A single value is known where it is bound. One that is only observed, which may 
 claim, counts beside the unknown and does not replace it: or claiming a tier would lead around the guardrails of every
 other. A repository of which it cannot be told which one it is (`UNKNOWN_REPO`) is to `TAKE` any that is asked for.
 
-Guardrails and budgets are read as `TAKE`, guarantees and exemptions as `GRANT`. Nothing that the caller controls
-grants anything: neither what it asserts (intent, skill, labels) nor what we observe of what it chose to name (paths,
-languages, size), or adding a harmless file to a step could widen where the rest of it may go.
+Rules and budgets are read as `RULE`, guardrails as `TAKE`, guarantees and exemptions as `GRANT`. Nothing that the
+caller controls grants anything: neither what it asserts (intent, skill, labels) nor what we observe of what it chose to
+name (paths, languages, size), or adding a harmless file to a step could widen where the rest of it may go.
 """
 
 from __future__ import annotations

@@ -27,6 +27,8 @@ from smista_mcp.policy.types import (
     Tool,
 )
 
+_ANY_RULE = Rule("", Layer.USER, 0, Match(), Target(model=""), Place(""))
+
 
 @dataclass
 class Naive:
@@ -108,7 +110,10 @@ def offends(one: Deployment, demands: Demands, policy: Policy) -> bool:
             return True
     if demands.vendors and (one.vendor in demands.vendors or (one.vendor is None and not one.local)):
         return True
-    return any(named(one, name, policy) for name in demands.models)
+    known_as = [one]
+    if one.vendor is not None:
+        known_as.append(replace(one, id=f"{one.vendor}/{one.model}", provider=one.vendor))
+    return any(named(other, name, policy) for name in demands.models for other in known_as)
 
 
 def in_region(country: str, regions: tuple[str, ...], policy: Policy) -> bool:
@@ -159,7 +164,7 @@ def matched(rule: Rule, facts: Facts) -> bool:
 
 
 def taken(match: Match, facts: Facts) -> bool:
-    """A guardrail or budget: whatever anybody says counts, and what is unknown (not bound) counts too."""
+    """A guardrail: whatever anybody says counts, and what is unknown (not bound) counts too."""
     known = facts.attributes
     if match.repo and UNKNOWN_REPO in known.repo.all:
         match = replace(match, repo=())
@@ -347,7 +352,7 @@ def within_budgets(
 ) -> list[Deployment]:
     left = []
     for budget in policy.budgets:
-        if taken(budget.match, facts):
+        if matched(replace(_ANY_RULE, match=budget.match), facts):
             standing = snapshot.budgets.get(budget.name)
             gone = standing.settled + standing.held if standing else Decimal(0)
             left.append((budget, Money(max(Decimal(0), budget.limit.amount - gone), budget.limit.currency)))
