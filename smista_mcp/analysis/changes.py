@@ -167,10 +167,11 @@ def _of_the_policy(situation: Situation, model: str, decision: Decision) -> Iter
     for rule in policy.rules:
         if (rule.layer, rule.name) == (decision.rule.layer, decision.rule.name):
             place = f"{rule.name!r} ({rule.place})"
-            yield Change(Kind.POLICY, f"with this model in the rule {place}", _naming(rule, model))
+            if rule.target.model != model:
+                yield Change(Kind.POLICY, f"with this model in the rule {place}", _naming(rule, model))
             yield Change(Kind.POLICY, f"without the rule {place}", _without_rule(rule))
     for default in policy.defaults:
-        if decision.rule.priority is None and default.layer is decision.rule.layer:
+        if decision.rule.priority is None and default.layer is decision.rule.layer and default.model != model:
 
             def named(one: Situation, layer: object = default.layer) -> Situation:
                 routes = tuple(replace(d, model=model) if d.layer is layer else d for d in one.policy.defaults)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from smista_mcp.analysis.policy_tests import Bench
+from smista_mcp.analysis.policy_tests import Bench, own_tests
 from smista_mcp.catalog.types import Catalog, Snapshot
 from smista_mcp.errors import StepError
 from smista_mcp.facts.types import Facts
@@ -30,7 +30,7 @@ class Change:
 def diff_tests(old: Bench, new: Bench) -> tuple[int, tuple[Change, ...]]:
     """Decide the tests of both policies under both. Returns how many there were, and what would change."""
     tests: dict[object, PolicyTest] = {}
-    for test in (*old.policy.tests, *new.policy.tests):
+    for test in (*own_tests(old.policy), *own_tests(new.policy)):
         tests.setdefault(repr((test.name, test.given)), test)
     changes = []
     for test in tests.values():

@@ -60,14 +60,14 @@ def models_named(tests: Iterable[PolicyTest]) -> tuple[str, ...]:
 
 
 def run_tests(policy: Policy, catalog: Catalog, taken_at: str) -> Report:
-    """Run all of the policy's tests.
+    """Run the policy's own tests.
 
     Args:
         catalog: everything that is there. A test whose step says nothing of `available` has all of it.
         taken_at: the moment that the decisions' snapshots bear.
     """
     bench = Bench(policy, catalog, taken_at)
-    results = tuple(_run(test, bench) for test in policy.tests)
+    results = tuple(_run(test, bench) for test in own_tests(policy))
     decisions = [one.decision for one in results if one.decision is not None]
     parts = tuple(_parts(policy))
     reached = {key for decision in decisions for key in _reached(decision)}
@@ -162,7 +162,7 @@ def _permissions(expect: Expected, decision: Decision) -> Iterator[str]:
 
 def _parts(policy: Policy) -> Iterator[Unreached]:
     """What tests should reach. The built-in layer counts only where it is what is being tested."""
-    counted = set(Layer) if _tests_built_in(policy) else set(Layer) - {Layer.BUILTIN}
+    counted = set(Layer) if _only_built_in(policy) else set(Layer) - {Layer.BUILTIN}
     for rule in policy.rules:
         if rule.layer in counted:
             yield Unreached("rule", rule.name, rule.layer, rule.place)
@@ -181,8 +181,15 @@ def default_name(layer: Layer) -> str:
     return f"default route of the {layer.label} policy"
 
 
-def _tests_built_in(policy: Policy) -> bool:
-    return any(test.layer is Layer.BUILTIN for test in policy.tests)
+def own_tests(policy: Policy) -> tuple[PolicyTest, ...]:
+    """The tests that speak of this policy. The built-in ones are for the built-in policy as it is: under rules of
+    somebody's own they need not hold, so they count only where nothing else is in force."""
+    only_built_in = _only_built_in(policy)
+    return tuple(test for test in policy.tests if only_built_in or test.layer is not Layer.BUILTIN)
+
+
+def _only_built_in(policy: Policy) -> bool:
+    return all(layer is Layer.BUILTIN for layer, _ in policy.layers)
 
 
 _LAYERS: Mapping[str, Layer] = {layer.label: layer for layer in Layer}

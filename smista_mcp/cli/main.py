@@ -7,6 +7,7 @@ what it needs only when it runs.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from importlib import import_module
 from typing import Final
@@ -35,6 +36,9 @@ exit codes:
 INTERRUPTED: Final = 130
 """128 + SIGINT, as shells count it."""
 
+BROKEN_PIPE: Final = 141
+"""128 + SIGPIPE."""
+
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line.
@@ -52,7 +56,13 @@ def main(argv: list[str] | None = None) -> int:
         parser.print_help()
         return 2
     try:
-        return int(arguments.run(arguments))
+        code = int(arguments.run(arguments))
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        # Whoever read the output has seen enough (`| head`). What is still buffered must not fail again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
     except SmistaError as error:
         report_error(error, as_json=getattr(arguments, "json", False))
         return error.exit_code
