@@ -38,7 +38,7 @@ def check_files(paths: Sequence[Path], *, is_known_model: KnownModel | None = No
     found = list(reading.findings)
     for file in reading.files:
         found.extend(islice(ties((file.document,)), MAX_FINDINGS))
-    found.extend(_without_type(reading))
+    found.extend(islice(_without_type(reading), MAX_FINDINGS))
     return in_order(found)
 
 

@@ -15,6 +15,8 @@ MAX_FINDINGS: Final = 200
 """Most findings reported for one file; a file with more is told how many were left out."""
 
 _LONGEST_SHOWN: Final = 60
+_MOST_COMPARED: Final = 500
+"""Most words that one is compared with: each comparison takes time, and a file may define tens of thousands."""
 
 
 class Severity(StrEnum):
@@ -59,6 +61,27 @@ def has_errors(findings: Iterable[Finding]) -> bool:
     return any(finding.severity is Severity.ERROR for finding in findings)
 
 
+def enough(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """The first of them, in their order: more errors, and more others, than are ever reported for one file.
+
+    INVARIANT: where there is an error among them, there is one among these. A file may hold tens of thousands of
+    mistakes; what comes after so many errors is not looked for.
+    """
+    kept: list[Finding] = []
+    errors = others = 0
+    for finding in findings:
+        if finding.severity is Severity.ERROR:
+            errors += 1
+        else:
+            others += 1
+            if others > MAX_FINDINGS + 1:
+                continue
+        kept.append(finding)
+        if errors > MAX_FINDINGS:
+            break
+    return tuple(kept)
+
+
 def shown(value: object) -> str:
     """`value` as it may stand in a message: on one line, in backquotes, cut short, key shapes masked."""
     text = masked(str(value))
@@ -68,7 +91,10 @@ def shown(value: object) -> str:
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """The known word that `word` was probably meant to be, or ``None``."""
-    choices = sorted(known)
+    choices = list(known)
+    if len(choices) > _MOST_COMPARED:
+        return None
+    choices.sort()
     folded = {choice.casefold(): choice for choice in choices}
     found = difflib.get_close_matches(word[:_LONGEST_SHOWN].casefold(), folded, n=1, cutoff=0.6)
     return folded[found[0]] if found else None

@@ -16,7 +16,7 @@ from typing import Any, Final
 from smista_mcp import places as standard_places
 from smista_mcp.errors import PolicyError, PolicyUntrustedError
 from smista_mcp.policy.document import Document, parse
-from smista_mcp.policy.findings import MAX_FINDINGS, Finding, Severity, has_errors, shown
+from smista_mcp.policy.findings import MAX_FINDINGS, Finding, Severity, enough, has_errors, shown
 from smista_mcp.policy.meaning import KnownModel, duplicate_names, examine, world_of
 from smista_mcp.policy.trust import OrganisationPlace, read_bounded
 from smista_mcp.policy.types import Layer, Place, Policy
@@ -160,14 +160,14 @@ def understand(sources: Iterable[tuple[Layer | None, Document]], is_known_model:
     for layer, document in documents:
         tables, misshapen = hold(document)
         files.append(ReadFile(layer, document, tables))
-        own = (*document.findings, *misshapen, *examine(document, layer, world))
+        own = (*document.findings, *misshapen, *enough(examine(document, layer, world)))
         found.extend(_capped(in_order(own), document.file))
     reading = Reading(tuple(files), ())
     layers = {file.layer for file in files if file.layer is not None}
     for layer in sorted(layers):
-        found.extend(duplicate_names(reading.of_layer(layer)))
+        found.extend(enough(duplicate_names(reading.of_layer(layer))))
     for document in reading.of_layer(None):  # files of no known layer stand each for itself
-        found.extend(duplicate_names((document,)))
+        found.extend(enough(duplicate_names((document,))))
     return Reading(reading.files, in_order(found))
 
 

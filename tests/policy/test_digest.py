@@ -31,7 +31,20 @@ def optional(**keys: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]
 
 EFFORT = st.sampled_from(["low", "medium", "high", "xhigh"])
 MODE = st.sampled_from(["allow", "ask", "deny"])
-MATCH = optional(intent=some(INTENTS), skill=some(WORDS), paths=some(PATTERNS), labels=some(WORDS))
+WHO = dict.fromkeys(("tier", "tenant", "team", "workload"), st.sampled_from(WORDS))
+MATCH = optional(
+    intent=some(INTENTS),
+    skill=some(WORDS),
+    paths=some(PATTERNS),
+    labels=some(WORDS),
+    data=some(WORDS),
+    repo=some(("github.com/acme/*", "*/shop")),
+    min_tokens=st.integers(1, 9),
+    max_tokens=st.integers(10, 19),
+    **WHO,
+)
+BOUND = optional(labels=some(WORDS), data=some(WORDS), **WHO)
+AMOUNT = st.sampled_from(["0.5", "500 EUR", "3", "3 USD"])
 CHOICE = st.one_of(
     st.fixed_dictionaries({"model": st.just("ollama/c")}),
     st.fixed_dictionaries(
@@ -50,8 +63,55 @@ RULE = st.tuples(MATCH, CHOICE, REST).map(lambda parts: {**parts[0], **parts[1],
 RULES = st.lists(RULE, max_size=4).map(
     lambda rules: [{"name": f"rule {number}", **rule} for number, rule in enumerate(rules)]
 )
+FACTS = {
+    "vendor": st.sampled_from(WORDS),
+    "processing_countries": some(("DE", "FR", "US")),
+    "storage_countries": some(("DE", "FR", "US"), least=0),
+    "zero_retention": st.booleans(),
+    "certifications": some(WORDS),
+    "latency_ms": st.integers(1, 9),
+}
+DEMANDS = {"regions": some(("eu", "DE")), "vendors": some(WORDS), "models": some((*MODELS, "fast", "ollama/*"))}
+REQUIRE = optional(max_cost=AMOUNT, max_latency_ms=st.integers(1, 9), tools=optional(shell=MODE, git=MODE), **DEMANDS)
+GUARDRAIL = st.tuples(
+    st.fixed_dictionaries({"require": REQUIRE.map(lambda one: {"local": True, **one})}),
+    MATCH,
+    optional(
+        name=st.sampled_from(WORDS),
+        why=st.sampled_from(WORDS),
+        forbid=optional(**DEMANDS),
+        unless=BOUND.filter(bool),
+    ),
+).map(lambda parts: {**parts[0], **parts[1], **parts[2]})
+BUDGET = st.tuples(
+    st.fixed_dictionaries(
+        {
+            "per": st.sampled_from(["user", "team", "rule"]),
+            "limit": AMOUNT,
+            "period": st.sampled_from(["day", "month"]),
+        },
+        optional={"then": st.sampled_from(["spill", "ask", "deny"])},
+    ),
+    MATCH,
+).map(lambda parts: {**parts[0], **parts[1]})
+REPOSITORY = st.tuples(
+    st.fixed_dictionaries({"labels": some(WORDS), "remote": some(("github.com/acme/*", "*/shop"))}), BOUND
+).map(lambda parts: {**parts[1], **parts[0]})
+TEST = st.fixed_dictionaries(
+    {"expect": st.fixed_dictionaries({"local": st.booleans()}, optional={"permissions": optional(git=MODE)})},
+    optional={"given": optional(intent=st.sampled_from(INTENTS), tokens=st.integers(0, 9), paths=some(WORDS))},
+)
+
+
+def named(entries: st.SearchStrategy[dict[str, Any]], *, most: int = 2) -> st.SearchStrategy[list[dict[str, Any]]]:
+    """A few entries with names of their own."""
+    return st.lists(entries, max_size=most).map(
+        lambda made: [{**entry, "name": f"entry {number}"} for number, entry in enumerate(made)]
+    )
+
+
 MONEY = st.sampled_from(["0.5", "1.25", "3", "10.75"])
-FILE = optional(
+TABLES = optional(
     policy=optional(name=st.sampled_from(WORDS), owner=st.sampled_from(WORDS), serial=st.integers(0, 9)),
     routing=st.tuples(
         RULES, st.none() | st.tuples(st.just({"model": "ollama/d"}), optional(fallbacks=some(MODELS), effort=EFFORT))
@@ -66,7 +126,17 @@ FILE = optional(
             max_size=3,
         ),
     ),
-    privacy=st.fixed_dictionaries({"restricted_paths": some(PATTERNS)}),
+    privacy=st.fixed_dictionaries(
+        {"restricted_paths": some(PATTERNS)},
+        optional={"detect": st.dictionaries(st.sampled_from(WORDS), st.sampled_from(["warn", "local", "block"]))},
+    ),
+    guardrails=named(GUARDRAIL),
+    budgets=named(BUDGET),
+    repositories=st.lists(REPOSITORY, max_size=2),
+    identity=optional(user=st.sampled_from(WORDS), **WHO),
+    regions=st.just({"eu": ["DE", "FR"]}),
+    groups=st.just({"fast": {"models": ["ollama/a", "openai/*"]}}),
+    tests=named(TEST),
     overrides=optional(allow=st.booleans(), models=some(MODELS)),
     tools=st.fixed_dictionaries({"permissions": optional(shell=MODE, git=MODE, network=MODE)}),
     providers=st.dictionaries(
@@ -77,6 +147,7 @@ FILE = optional(
             local=st.booleans(),
             api_key=st.sampled_from(["${env:A}", "${keyring:b c}"]),
             headers=st.dictionaries(st.sampled_from(["X-Title", "X-Team"]), st.just("${env:T}"), max_size=2),
+            **FACTS,
         ),
         max_size=2,
     ),
@@ -90,9 +161,18 @@ FILE = optional(
             capabilities=some(("tools", "json")),
             quality=st.dictionaries(st.sampled_from(INTENTS), st.integers(0, 100), max_size=2),
             aliases=some(WORDS),
+            **FACTS,
         ),
         max_size=2,
     ),
+)
+
+FILE = TABLES.map(
+    lambda data: (
+        {"regions": {"eu": ["DE"]}, "groups": {"fast": {"models": ["ollama/a"]}}, **data}
+        if "guardrails" in data
+        else data
+    )
 )
 
 

@@ -12,6 +12,7 @@ from smista_mcp.policy.check import check_files
 from smista_mcp.policy.findings import Finding, Severity
 from smista_mcp.policy.layers import load_policy
 from tests.policy.files import DESIGN_EXAMPLE, Places, lines, marked
+from tests.policy.samples import LIMITS
 
 KEY = "sk-live0123456789abcdefghij"
 
@@ -307,6 +308,7 @@ intent = "review"
 intent = "debug"
 requires_any_context = true
 """,
+    **LIMITS,
     "positions under every spelling": """
 policy = { name = "x", serial = "1" } #! wrong_type
 routing.default.model = "ollama/a"

@@ -129,7 +129,8 @@ def test_any_small_damage_to_a_file(folder: Path, text: str, draw: st.DataObject
 def places_in(data: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
     """Every table of which the language decides what keys it has."""
     if isinstance(data, dict):
-        free = path in (("providers",), ("models",)) or path[-1:] in (("headers",), ("quality",))
+        free = path in (("providers",), ("models",), ("groups",), ("regions",), ("privacy", "detect"))
+        free = free or path[-1:] in (("headers",), ("quality",), ("min_quality",))
         if not free:
             yield path
         for key, value in data.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any, Final
 
 from smista_mcp.policy import globs
@@ -10,7 +11,7 @@ from smista_mcp.policy.document import Document, Path
 from smista_mcp.policy.findings import Finding, Severity, nearest, shown
 from smista_mcp.policy.meaning.raw import texts
 from smista_mcp.policy.meaning.world import World, is_seen
-from smista_mcp.policy.schema import CONTROLLED
+from smista_mcp.policy.schema import CONTROLLED, MOST_ENTRIES
 from smista_mcp.policy.secret_shapes import looks_secret
 from smista_mcp.policy.types import Layer
 
@@ -142,7 +143,7 @@ class Checks:
     def _patterns_in(
         self, path: Path, table: dict[str, Any], key: str, *, exceptions: bool = True
     ) -> Iterator[Finding]:
-        for position, (at, pattern) in enumerate(texts(table, key)):
+        for position, (at, pattern) in enumerate(islice(texts(table, key), MOST_ENTRIES)):
             if position == 0 and exceptions and pattern.startswith("!"):
                 message = f"The pattern {shown(pattern)} is an exception to nothing."
                 yield self._error("bad_glob", (*path, *at), message, "Put what should match before it.")

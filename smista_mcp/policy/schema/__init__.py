@@ -60,7 +60,7 @@ def validator() -> SchemaValidator:
 
 def _schema(table: Table) -> CoreSchema:
     if table.each is not None:
-        return core.dict_schema(core.str_schema(), _holds(table.each), strict=True)
+        return bounded(core.dict_schema(core.str_schema(), _holds(table.each), strict=True))
     fields = {name: core.typed_dict_field(_holds(key), required=key.required) for name, key in table.keys.items()}
     return core.typed_dict_schema(fields, extra_behavior="forbid", strict=True)
 
@@ -70,9 +70,9 @@ def _holds(key: Key) -> CoreSchema:
         return key.holds or core.any_schema()
     inner = _schema(key.table)
     if key.form is Form.LIST:
-        return bounded(inner)
+        return bounded(core.list_schema(inner, strict=True))
     if key.form is Form.NAMED:
-        return core.dict_schema(core.str_schema(), inner, strict=True)
+        return bounded(core.dict_schema(core.str_schema(), inner, strict=True))
     return inner
 
 

@@ -215,14 +215,14 @@ def _stated(value: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def _not_too_many(value: object) -> object:
-    if isinstance(value, list):
-        _short(value)
+    if isinstance(value, (list, dict)) and len(value) > MOST_ENTRIES:
+        raise _wrong(f"has more than {MOST_ENTRIES} entries", "Split it.")
     return value
 
 
-def bounded(entry: CoreSchema) -> CoreSchema:
-    """A list of tables. Its length is looked at before any of them is."""
-    return _first(_not_too_many, core.list_schema(entry, strict=True))
+def bounded(schema: CoreSchema) -> CoreSchema:
+    """A list or a table of which the length is looked at before anything in it is."""
+    return _first(_not_too_many, schema)
 
 
 def several(entry: CoreSchema) -> CoreSchema:
