@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
@@ -273,6 +274,109 @@ def test_every_change_of_meaning_is_another_digest() -> None:
     assert len(set(variants)) == len(variants)
 
     assert len({digest_of(text) for text in variants}) == len(variants)
+
+
+LIMITS_FILE = """[regions]
+eu = ["DE", "FR"]
+[groups.fast]
+models = ["ollama/a", "ollama/b"]
+weights = [2, 1]
+[[guardrails]]
+name = "g"
+data = ["personal", "health"]
+unless = { team = "research" }
+require = { regions = ["eu", "CH"], max_cost = "0.50", tools = { shell = "deny" }, models = ["fast", "ollama/*"] }
+forbid = { vendors = "acme" }
+why = "law"
+[[budgets]]
+name = "b"
+per = "team"
+limit = "5 USD"
+period = "day"
+then = "deny"
+[privacy.detect]
+personal = "local"
+[identity]
+user = "ada"
+[[repositories]]
+remote = "github.com/acme/*"
+labels = ["x", "y"]
+tier = "gold"
+[providers.openai]
+processing_countries = ["DE", "FR"]
+zero_retention = true
+latency_ms = 900
+[[routing.rules]]
+name = "r"
+pick = "cheapest"
+min_quality = { review = 80, default = 60 }
+max_latency_ms = 900
+tools = { git = "ask" }
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('["DE", "FR"]\n[groups', '["FR", "DE", "DE"]\n[groups'),
+        ('["personal", "health"]', '["health", "personal"]'),
+        ('["eu", "CH"]', '["CH", "eu"]'),
+        ('["fast", "ollama/*"]', '["ollama/*", "fast"]'),
+        ('"0.50"', '"0.5 USD"'),
+        ('limit = "5 USD"', 'limit = "5.00"'),
+        ('then = "deny"\n', ""),
+        ('"acme"', '["acme"]'),
+        ('["x", "y"]', '["y", "x"]'),
+        ('["DE", "FR"]\nzero', '["FR", "DE"]\nzero'),
+        ("{ review = 80, default = 60 }", "{ default = 60.0, review = 80.0 }"),
+    ],
+)
+def test_other_spellings_of_limits_mean_the_same(old: str, new: str) -> None:
+    assert old in LIMITS_FILE
+    assert digest_of(LIMITS_FILE.replace(old, new)) == digest_of(LIMITS_FILE)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('["DE", "FR"]\n[groups', '["DE"]\n[groups'),
+        ('["ollama/a", "ollama/b"]', '["ollama/b", "ollama/a"]'),
+        ("[2, 1]", "[1, 2]"),
+        ('"g"', '"other"'),
+        ('["personal", "health"]', '["personal"]'),
+        ('unless = { team = "research" }\n', ""),
+        ('"research"', '"other"'),
+        ('["eu", "CH"]', '["eu"]'),
+        ('"0.50"', '"0.50 EUR"'),
+        ('shell = "deny"', 'shell = "ask"'),
+        ('["fast", "ollama/*"]', '["fast"]'),
+        ("{ regions", "{ zero_retention = true, regions"),
+        ('"acme"', '"acne"'),
+        ('"law"', '"whim"'),
+        ('per = "team"', 'per = "user"'),
+        ("5 USD", "5 EUR"),
+        ('"day"', '"week"'),
+        ('then = "deny"', 'then = "ask"'),
+        ('personal = "local"', 'personal = "block"'),
+        ('personal = "local"', 'personal = "local"\npublic = "warn"'),
+        ('"ada"', '"bob"'),
+        ("github.com/acme", "github.com/acne"),
+        ('["x", "y"]', '["x"]'),
+        ('"gold"', '"iron"'),
+        ('["DE", "FR"]\nzero', '["DE"]\nzero'),
+        ("zero_retention = true", "zero_retention = false"),
+        ("latency_ms = 900\n[", "latency_ms = 901\n["),
+        ("review = 80", "review = 81"),
+        ("default = 60", "default = 61"),
+        ("max_latency_ms = 900", "max_latency_ms = 901"),
+        ('git = "ask"', 'git = "deny"'),
+    ],
+)
+def test_every_limit_that_means_something_else_is_another_digest(old: str, new: str) -> None:
+    text = LIMITS_FILE.replace(old, new, 1)
+
+    assert text != LIMITS_FILE
+    assert digest_of(text) != digest_of(LIMITS_FILE)
 
 
 def test_the_layer_that_says_it_is_part_of_the_meaning(tmp_path: Path) -> None:

@@ -63,6 +63,16 @@ def test_what_was_refused_is_not_remembered(places: Places, state: Path) -> None
     assert (state / RECORD).read_bytes() == before
 
 
+def test_an_older_edition_does_not_undo_that_there_has_to_be_one(places: Places, state: Path) -> None:
+    path = places.organisation(edition(9, "required = true"))
+    load_policy(places.policies, state_dir=state)
+    places.organisation(edition(3))
+    refused(places, state)
+    path.unlink()
+
+    assert "not there any more" in str(refused(places, state))
+
+
 def test_an_edition_without_a_number_is_older_than_any(places: Places, state: Path) -> None:
     places.organisation(edition(None))
     load_policy(places.policies, state_dir=state)
