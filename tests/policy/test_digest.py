@@ -396,7 +396,7 @@ def test_the_layer_that_says_it_is_part_of_the_meaning(tmp_path: Path) -> None:
 def test_the_generator_makes_policies_that_say_something() -> None:
     seen: set[str] = set()
 
-    @settings(max_examples=80, deadline=None, database=None)
+    @settings(max_examples=300, deadline=None, database=None, derandomize=True)
     @given(FILE)
     def gather(data: dict[str, Any]) -> None:
         seen.update(copy.deepcopy(list(data)))
@@ -405,4 +405,5 @@ def test_the_generator_makes_policies_that_say_something() -> None:
     gather()
 
     assert {"policy", "routing", "classification", "privacy", "overrides", "tools", "providers", "models"} <= seen
+    assert {"guardrails", "budgets", "regions", "groups", "identity", "repositories", "tests"} <= seen
     assert {"intent", "paths", "fallbacks", "pick", "from", "requires", "priority"} <= seen
