@@ -66,6 +66,9 @@ def _plan(provider: str, settings: ProviderSettings | None, env: Mapping[str, st
         base_url = known.base_url  # what the organisation says of it is about that place, and no variable moves it
     elif known is not None:
         base_url, moved_by = _moved(provider, known, env)
+    stated = base_url
+    if moved_by:
+        base_url = _without_secrets(base_url)
     vendor = vendor_at(base_url)
     dialect = _DIALECTS.get(kind, Dialect.OPENAI_CHAT)
     if dialect is Dialect.OPENAI_RESPONSES and vendor != "openai":
@@ -85,6 +88,8 @@ def _plan(provider: str, settings: ProviderSettings | None, env: Mapping[str, st
         )
     elif settings is not None and not settings.enabled:
         problem = f"switched off in {place}"
+    elif stated != base_url:
+        problem = f"{moved_by} holds a user, password or query: state the bare address, and the key by itself"
     elif not base_url:
         problem = f"no address: state base_url under [providers.{provider}]"
     elif missing:
@@ -110,6 +115,15 @@ def _plan(provider: str, settings: ProviderSettings | None, env: Mapping[str, st
         expects=None if settings and settings.api_key else _expected(home, moved_by_policy, kind),
         model_path=settings.model_path if settings else None,
     )
+
+
+def _without_secrets(url: str) -> str:
+    """`url` without user, password, query and fragment: an address is kept and shown, and must hold no secret."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return ""
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
 def _moved(provider: str, known: WellKnown, env: Mapping[str, str]) -> tuple[str, str]:

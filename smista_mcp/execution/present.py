@@ -35,7 +35,7 @@ def run_json(run: Run) -> JsonDict:
         "attempts": [_attempt(one) for one in run.attempts],
         "usage": _usage(run.attempts),
         "cost": money(run.cost),
-        "currency": run.attempts[0].currency if run.attempts else "USD",
+        "currency": run.currency,
         "model_answered": answered,
     }
 
@@ -151,6 +151,8 @@ def _range(estimate: JsonDict) -> str:
 def _rule_text(decision: Decision) -> str:
     if decision.rule is None:
         return "no rule"
+    if decision.rule.priority is None:
+        return f"the {decision.rule.name}"
     return f"{decision.rule.layer.label} rule {decision.rule.name!r}"
 
 
@@ -167,12 +169,12 @@ def _as_model(attempt: Attempt) -> str:
 
 
 def _cost_text(run: Run) -> str:
-    cost, tokens = run.cost, _tokens_text(run.attempts)
-    if cost is None:
+    costs, tokens = run.costs, _tokens_text(run.attempts)
+    if costs is None:
         return f"cost not known, {tokens}"
-    if not cost:
+    if not costs:
         return f"no cost by the token, {tokens}"
-    return f"{_short(cost)} {run.attempts[0].currency}, {tokens}"
+    return f"{' and '.join(f'{_short(cost)} {currency}' for currency, cost in costs.items())}, {tokens}"
 
 
 def _tokens_text(attempts: Iterable[Attempt]) -> str:

@@ -41,6 +41,7 @@ class Ledger:
 
     def __init__(self, engine: AsyncEngine, path: Path) -> None:
         self._engine = engine
+        self._writing = engine.execution_options(**{_WRITES: True})
         self._path = path
         self._last_packed: dict[type, tuple[object, str, bytes]] = {}
         self._stored: set[str] = set()
@@ -61,13 +62,11 @@ class Ledger:
         sa.event.listen(engine.sync_engine, "begin", _begin)
         ledger = cls(engine, path)
         try:
-            async with engine.begin() as connection:
-                await ledger._prepare(connection)
-        except sa.exc.DBAPIError as error:
+            await ledger._prepare()
+        except BaseException as error:
             await engine.dispose()
-            raise ledger._failed("open", error) from None
-        except LedgerError:
-            await engine.dispose()
+            if isinstance(error, _FAILURES):
+                raise ledger._failed("open", error) from None
             raise
         return ledger
 
@@ -97,13 +96,13 @@ class Ledger:
         entry |= {column: name for column, (name, _) in shared.items()}
         missing = [{"digest": name, "body": body} for name, body in shared.values() if name not in self._stored]
         try:
-            async with self._engine.begin() as connection:
+            async with self._writing.begin() as connection:
                 if missing:
                     await connection.execute(insert(packed).on_conflict_do_nothing(), missing)
                 await connection.execute(insert(decisions).values(entry).on_conflict_do_nothing())
                 await connection.execute(sa.insert(runs).values(_run_row(run)))
             self._stored.update(name for name, _ in shared.values())
-        except sa.exc.DBAPIError as error:
+        except _FAILURES as error:
             raise self._failed("write to", error) from None
 
     async def settle(self, run: Run) -> None:
@@ -113,13 +112,13 @@ class Ledger:
             LedgerError: the store could not be written; the run stays recorded as running.
         """
         try:
-            async with self._engine.begin() as connection:
+            async with self._writing.begin() as connection:
                 row = _run_row(run)
                 await connection.execute(sa.update(runs).where(runs.c.id == run.id).values(row))
                 if run.attempts:
                     rows = [_attempt_row(run.id, number, one) for number, one in enumerate(run.attempts, 1)]
                     await connection.execute(sa.insert(attempts), rows)
-        except sa.exc.DBAPIError as error:
+        except _FAILURES as error:
             raise self._failed("write to", error) from None
 
     async def entry(self, wanted: str | None = None) -> Entry | None:
@@ -135,7 +134,7 @@ class Ledger:
             async with self._engine.connect() as connection:
                 decision_id = await self._find(connection, wanted)
                 return None if decision_id is None else await _read(connection, decision_id)
-        except sa.exc.DBAPIError as error:
+        except _FAILURES as error:
             raise self._failed("read", error) from None
 
     async def latest(self, count: int) -> tuple[str, ...]:
@@ -148,7 +147,7 @@ class Ledger:
         try:
             async with self._engine.connect() as connection:
                 return tuple((await connection.execute(query)).scalars())
-        except sa.exc.DBAPIError as error:
+        except _FAILURES as error:
             raise self._failed("read", error) from None
 
     async def inputs(self, decision_id: str) -> Inputs | None:
@@ -167,7 +166,7 @@ class Ledger:
         try:
             async with self._engine.connect() as connection:
                 row = (await connection.execute(query)).one_or_none()
-        except sa.exc.DBAPIError as error:
+        except _FAILURES as error:
             raise self._failed("read", error) from None
         if row is None:
             return None
@@ -197,22 +196,40 @@ class Ledger:
             raise LedgerError(f"{wanted!r} begins more than one id: {', '.join(found)}", hint="give more of it")
         return found[0] if found else None
 
-    async def _prepare(self, connection: AsyncConnection) -> None:
-        version = (await connection.execute(sa.text("PRAGMA user_version"))).scalar()
-        if version not in (0, SCHEMA_VERSION):
+    async def _prepare(self) -> None:
+        """Make the tables where there are none; only then is anything written."""
+        async with self._engine.connect() as connection:
+            version = await _version(connection)
+        if version == 0:
+            async with self._writing.begin() as connection:
+                version = await _version(connection)  # another process may have been quicker
+                if version == 0:
+                    await connection.run_sync(metadata.create_all)
+                    await connection.execute(sa.text(f"PRAGMA user_version = {SCHEMA_VERSION:d}"))
+                    return
+        if version != SCHEMA_VERSION:
             raise LedgerError(
                 f"the ledger at {self._path} has version {version}, this program reads {SCHEMA_VERSION}",
                 hint="use the newer smista-mcp that wrote it, or move the file away to begin a new ledger",
             )
-        if version == 0:
-            await connection.run_sync(metadata.create_all)
-            await connection.execute(sa.text(f"PRAGMA user_version = {SCHEMA_VERSION:d}"))
 
-    def _failed(self, doing: str, error: sa.exc.DBAPIError) -> LedgerError:
-        return LedgerError(f"cannot {doing} the ledger at {self._path}: {error.orig}", hint=_HINT)
+    def _failed(self, doing: str, error: Exception) -> LedgerError:
+        return LedgerError(
+            f"cannot {doing} the ledger at {self._path}: {getattr(error, 'orig', None) or error}", hint=_HINT
+        )
 
+
+_FAILURES = (sa.exc.SQLAlchemyError, UnicodeError, OverflowError)
+"""What a store that cannot be used raises: the database's own errors, and values that it cannot hold."""
+
+_WRITES = "smista_writes"
+"""Execution option of connections that write."""
 
 _HINT = "the ledger must be a writable file of this user; move a damaged one away and a new one is begun"
+
+
+async def _version(connection: AsyncConnection) -> int:
+    return int((await connection.execute(sa.text("PRAGMA user_version"))).scalar_one())
 
 
 def _create(path: Path) -> None:
@@ -225,8 +242,10 @@ def _create(path: Path) -> None:
 
 
 def _begin(connection: sa.Connection) -> None:
-    """Take the write lock at once: a transaction that reads first and writes later could be refused half-way."""
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    """Begin in the mode that `_WRITES` asks for. What writes takes the lock at once: a transaction that reads first and
+    writes later could be refused half-way. What only reads waits for no writer."""
+    writes = connection.get_execution_options().get(_WRITES, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
 def _configure(connection: Any, _record: Any) -> None:

@@ -59,11 +59,26 @@ class Run:
     answer_sha256: str = ""
 
     @property
-    def cost(self) -> Decimal | None:
-        """The sum over all attempts, failed ones included; ``None`` if any price is unknown."""
-        total = Decimal(0)
+    def costs(self) -> dict[str, Decimal] | None:
+        """By currency, the sum over all attempts, failed ones included; ``None`` if any price is unknown. What cost
+        nothing needs no currency of its own."""
+        totals: dict[str, Decimal] = {}
         for attempt in self.attempts:
             if attempt.cost is None:
                 return None
-            total += attempt.cost
-        return total
+            if attempt.cost:
+                totals[attempt.currency] = totals.get(attempt.currency, Decimal(0)) + attempt.cost
+        return totals
+
+    @property
+    def cost(self) -> Decimal | None:
+        """The sum of `costs`; ``None`` if any price is unknown, or if there is more than one currency to add up."""
+        costs = self.costs
+        if costs is None or len(costs) > 1:
+            return None
+        return sum(costs.values(), Decimal(0))
+
+    @property
+    def currency(self) -> str:
+        """The currency of `cost`."""
+        return next(iter(self.costs or {}), self.attempts[0].currency if self.attempts else "USD")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from smista_mcp.policy.types import JsonDict
+from smista_mcp.policy.types import JsonDict, Tool
 from smista_mcp.routing.decision import Choice, Decision, Estimate, RuleRef
 
 
@@ -53,7 +53,7 @@ def decision_json(decision: Decision) -> JsonDict:
                 {"path": file.path, "reason": file.reason.value, "detail": file.detail} for file in context.excluded
             ],
         },
-        "permissions": {tool.value: permission.value for tool, permission in decision.permissions.items()},
+        "permissions": {tool.value: decision.permissions[tool].value for tool in Tool if tool in decision.permissions},
         "policy_digest": decision.policy_digest,
         "snapshot": {"digest": decision.snapshot_digest, "taken_at": decision.snapshot_taken_at},
     }

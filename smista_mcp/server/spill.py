@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -31,15 +32,17 @@ def _write(folder: Path, root: Path, run_id: str, answer: str) -> Path:
     """Create the folder, keep it out of version control, write the file; readable by this user alone.
 
     Raises:
-        OSError: it cannot be written there, or a link would lead the file out of `root`.
+        OSError: it cannot be written there, or a link would lead the file elsewhere.
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     real = folder.resolve(strict=True)
-    if not real.is_relative_to(root.resolve(strict=True)):
-        raise OSError(f"{folder} leads out of {root}")
-    ignore = real / ".gitignore"
-    if not ignore.is_symlink() and not ignore.exists():
-        ignore.write_text("*\n", encoding="utf-8")
+    if real != root.resolve(strict=True) / folder.relative_to(root):
+        # A repository may hold `.smista/runs` as a link to any of its folders, whose `.gitignore` would become ours.
+        raise OSError(f"{folder} is or lies behind a link")
+    with suppress(FileExistsError):
+        descriptor = os.open(real / ".gitignore", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as ignore:
+            ignore.write("*\n")
     file = real / f"{run_id}.md"
     descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8", errors="replace", newline="") as opened:
