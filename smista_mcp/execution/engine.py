@@ -137,6 +137,7 @@ class Engine:
         client, self._client = self._client, None
         ledger, self._ledger = self._ledger, None
         with anyio.CancelScope(shield=True):
+            await self._watch.aclose()
             if client is not None:
                 from smista_mcp.providers.registry import close_dialects
 

@@ -10,8 +10,9 @@ import os
 import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from smista_mcp import places as standard_places
 from smista_mcp.errors import PolicyError, PolicyUntrustedError
@@ -20,6 +21,9 @@ from smista_mcp.policy.findings import MAX_FINDINGS, Finding, Severity, enough, 
 from smista_mcp.policy.meaning import KnownModel, duplicate_names, examine, world_of
 from smista_mcp.policy.trust import OrganisationPlace, read_bounded
 from smista_mcp.policy.types import Layer, Place, Policy
+
+if TYPE_CHECKING:
+    from smista_mcp.policy.remote import RemoteSource
 
 __all__ = ["LoadedPolicy", "OrganisationPlace", "PolicyPlaces", "load_policy"]
 
@@ -34,6 +38,8 @@ class PolicyPlaces:
     workspace: Path | None
     user: Path | None
     builtin: Path
+    remote: Path | None = None
+    """The folder in which the last good signed remote policy is kept (`smista_mcp.policy.remote`)."""
 
     @classmethod
     def standard(cls, workspace_root: Path) -> PolicyPlaces:
@@ -43,6 +49,7 @@ class PolicyPlaces:
             workspace=standard_places.workspace_policy(workspace_root),
             user=standard_places.user_policy(),
             builtin=standard_places.shipped_policies() / _BUILTIN_FILE,
+            remote=standard_places.state_dir() / "remote-policy",
         )
 
 
@@ -129,13 +136,12 @@ def read_places(places: PolicyPlaces, is_known_model: KnownModel | None) -> Read
     sources: list[tuple[Layer | None, Document]] = []
     untrusted: PolicyUntrustedError | None = None
     try:
-        organisation = places.organisation.read()
+        for document in _organisation(places):
+            sources.append((Layer.ORGANISATION, document))
     except PolicyUntrustedError as error:
         untrusted = error
         place = Place(printable(str(places.organisation.directory)))
         found.append(Finding("untrusted", Severity.ERROR, place, str(error), error.hint))
-    else:
-        sources.extend((Layer.ORGANISATION, parse(content, printable(name))) for name, content in organisation)
     if places.workspace is not None:
         sources.extend(_optional(Layer.WORKSPACE, places.workspace, _workspace_name(places.workspace)))
     if places.user is not None:
@@ -147,6 +153,56 @@ def read_places(places: PolicyPlaces, is_known_model: KnownModel | None) -> Read
     sources.append((Layer.BUILTIN, builtin))
     reading = understand(sources, is_known_model)
     return Reading(reading.files, in_order((*found, *reading.findings)), untrusted)
+
+
+def remote_source(places: PolicyPlaces) -> RemoteSource | None:
+    """Where the organisation's remote policy is to be fetched from; ``None``: it has none.
+
+    Raises:
+        PolicyUntrustedError: the organisation's own files may not be believed.
+    """
+    from smista_mcp.policy.remote import source_of
+
+    return source_of(_on_this_machine(places))
+
+
+def objection_to(places: PolicyPlaces, remote: Document) -> str:
+    """What is wrong with a remote policy together with the organisation's files on this machine; empty: nothing.
+
+    Raises:
+        PolicyUntrustedError: those files may not be believed.
+    """
+    from smista_mcp.policy.merge import merge
+    from smista_mcp.policy.remote_below import below
+
+    local = _on_this_machine(places)
+    reading = understand([(Layer.ORGANISATION, one) for one in (*local, below(local, remote))], None)
+    findings = reading.findings if has_errors(reading.findings) else merge(reading.files)[1]
+    return next((str(one) for one in findings if one.severity is Severity.ERROR), "")
+
+
+def _on_this_machine(places: PolicyPlaces) -> tuple[Document, ...]:
+    return tuple(parse(content, printable(name)) for name, content in places.organisation.read())
+
+
+def _organisation(places: PolicyPlaces) -> Iterator[Document]:
+    """The organisation's files: those on this machine, then the remote one.
+
+    Raises:
+        PolicyUntrustedError: one of them may not be believed, or has expired.
+    """
+    local = _on_this_machine(places)
+    yield from local
+    if not any(isinstance(one.data.get("policy"), dict) for one in local):
+        return
+    from smista_mcp.policy.remote import load, refuse_expired, source_of
+    from smista_mcp.policy.remote_below import below
+
+    moment = datetime.now(UTC)
+    refuse_expired(local, moment)
+    source = source_of(local)
+    if source is not None:
+        yield below(local, load(source, places.remote, moment))
 
 
 def understand(sources: Iterable[tuple[Layer | None, Document]], is_known_model: KnownModel | None) -> Reading:

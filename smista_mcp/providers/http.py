@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     from smista_mcp.providers.types import Target
 
-_LOOPBACK: Final = ("all://localhost", "all://*.localhost", "all://127.0.0.0/8", "all://[::1]")
+LOOPBACK: Final = ("all://localhost", "all://*.localhost", "all://127.0.0.0/8", "all://[::1]")
+"""Patterns of addresses on this machine, towards which no proxy is used."""
 _VERSIONED: Final = re.compile(r"/v\d+[a-z0-9]*$")
 
 
@@ -31,7 +32,7 @@ def make_client() -> httpx2.AsyncClient:
     import httpx2
 
     return httpx2.AsyncClient(
-        mounts=dict.fromkeys(_LOOPBACK),
+        mounts=dict.fromkeys(LOOPBACK),
         timeout=None,
         follow_redirects=False,
         limits=httpx2.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=30.0),

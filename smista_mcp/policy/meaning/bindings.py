@@ -24,6 +24,14 @@ class BindingChecks(Checks):
         if table(self._data, "policy").get("required") is True and self._layer not in (None, Layer.ORGANISATION):
             message = "`required` says nothing here: only the organisation's policy binds everyone."
             yield self._found("organisation_only", Severity.WARNING, ("policy", "required"), message, "Leave it out.")
+        for key in ("remote", "expires"):
+            if key in table(self._data, "policy") and self._layer not in (None, Layer.ORGANISATION):
+                message = f"`{key}` is for the organisation's own file only."
+                yield self._error("organisation_only", ("policy", key), message, "Remove it.")
+        url = table(table(self._data, "policy"), "remote").get("url")
+        if isinstance(url, str) and not _may_be_fetched(url):
+            message = "A remote policy is fetched by https only (http only from this machine itself)."
+            yield self._error("bad_value", ("policy", "remote", "url"), message, "Write an address with https://.")
         if "identity" in self._data and self._layer is Layer.WORKSPACE:
             yield self._not_in_workspace(("identity",), "A repository may not say who works in it")
         for path, entry in entries(self._data, "repositories"):
@@ -59,3 +67,9 @@ class BindingChecks(Checks):
         if entry.get("expect") == {}:
             message = f"{called('test', entry)} expects nothing."
             yield self._error("test_without_expectation", (*path, "expect"), message, "Write for example: local = true")
+
+
+def _may_be_fetched(url: str) -> bool:
+    from smista_mcp.policy.remote import may_be_fetched  # which few policies need
+
+    return may_be_fetched(url)

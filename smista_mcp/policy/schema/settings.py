@@ -13,7 +13,9 @@ from smista_mcp.policy.schema.values import (
     FLAG,
     HEADERS,
     MILLISECONDS,
+    MOMENT,
     PRICE,
+    PUBLIC_KEY,
     QUALITY,
     TEXT,
     TOKENS,
@@ -23,6 +25,29 @@ from smista_mcp.policy.schema.values import (
     one_of,
     some,
     whole,
+)
+
+REMOTE: Final = Table(
+    "A further policy of the organisation's, fetched and believed by its signature. Only in its file on this machine.",
+    {
+        "url": Key(
+            "Where it is; its signature, in base64, is at the same address with `.sig` behind it.",
+            'url = "https://policy.acme.example/smista.toml"',
+            URL,
+            required=True,
+        ),
+        "public_key": Key(
+            "The Ed25519 key that signs it: 32 bytes in base64.",
+            'public_key = "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="',
+            PUBLIC_KEY,
+            required=True,
+        ),
+        "max_age_hours": Key(
+            "How long the last good one may be used without a newer look; else 72.",
+            "max_age_hours = 24",
+            whole(1, 24 * 365),
+        ),
+    },
 )
 
 POLICY: Final = Table(
@@ -42,6 +67,16 @@ POLICY: Final = Table(
             "Organisation only: once seen, the file may not go missing again without everything being refused.",
             "required = true",
             FLAG,
+        ),
+        "expires": Key(
+            "Organisation only: from then on the file is refused. A remote one must state it.",
+            'expires = "2026-12-31T00:00:00Z"',
+            MOMENT,
+        ),
+        "remote": Key(
+            "Organisation only: a further policy, fetched and believed by its signature.",
+            "[policy.remote]",
+            table=REMOTE,
         ),
     },
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import datetime
 import re
 from collections.abc import Callable
@@ -24,6 +25,7 @@ MOST_ENTRIES: Final = 10_000
 _PRICE: Final = re.compile(r"\d{1,9}(?:\.\d{1,9})?")
 _AMOUNT: Final = re.compile(r"(?P<amount>\d{1,9}(?:\.\d{1,9})?)(?: ?(?P<currency>[A-Z]{3}))?")
 _CURRENCY: Final = re.compile(r"[A-Z]{3}")
+_KEY_BYTES: Final = 32
 _DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 Json = dict[str, Any]
@@ -143,6 +145,31 @@ def _day(value: object) -> object:
     return value
 
 
+def _moment(value: object) -> object:
+    """An offset date-time as TOML has it or as a text of the same form; a text in the end."""
+    fix = 'Write for example "2026-12-31T00:00:00Z".'
+    if isinstance(value, datetime.datetime):
+        value = value.isoformat()
+    if isinstance(value, str):
+        try:
+            aware = datetime.datetime.fromisoformat(value).tzinfo is not None
+        except ValueError:
+            raise _wrong(f"is {shown(value)}, which is no moment", fix) from None
+        if not aware:
+            raise _wrong(f"is {shown(value)}, which names no time zone", fix)
+    return value
+
+
+def _public_key(value: str) -> str:
+    try:
+        length = len(base64.b64decode(value, validate=True))
+    except ValueError:
+        length = 0
+    if length != _KEY_BYTES:
+        raise _wrong("is no Ed25519 public key", f"Write its {_KEY_BYTES} bytes in base64.")
+    return value
+
+
 def _url(value: str) -> str:
     if not value.startswith(("https://", "http://")) or any(char.isspace() for char in value):
         raise _wrong("is not a web address", 'Write for example "https://acme.example/trust".')
@@ -189,6 +216,8 @@ AMOUNT: Final = _first(
 )
 CURRENCY: Final = _then(TEXT, _currency, {"type": "string", "pattern": "^[A-Z]{3}$"})
 DAY: Final = _first(_day, core.str_schema(strict=True), {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"})
+MOMENT: Final = _first(_moment, core.str_schema(strict=True), {"type": "string", "format": "date-time"})
+PUBLIC_KEY: Final = _then(TEXT, _public_key, {"type": "string", "pattern": "^[A-Za-z0-9+/]{43}=$"})
 URL: Final = _then(TEXT, _url, {"type": "string", "pattern": "^https?://"})
 PRIORITY: Final = whole(-1_000_000, 1_000_000)
 TOKENS: Final = whole(1, 1_000_000_000)
