@@ -8,11 +8,12 @@ from dataclasses import replace
 from typing import Final
 
 from smista_mcp.analysis.ground import Ground, called, decides, went_to
-from smista_mcp.analysis.implication import covers
+from smista_mcp.analysis.implication import covers, paths_cover
 from smista_mcp.analysis.steps import describe, witness
 from smista_mcp.facts.types import Facts
 from smista_mcp.policy.findings import Finding, Severity
 from smista_mcp.policy.types import Layer, Match, Rule
+from smista_mcp.routing.decision import Decision
 from smista_mcp.routing.rules import rank
 
 _MOST_COMPARED: Final = 50
@@ -140,6 +141,8 @@ def escaping(ground: Ground) -> Iterator[Finding]:
                 break
             if decision.selected is None or decision.selected.local:
                 continue
+            if _guarded(match, decision, ground):
+                break  # somebody has thought of the other steps, and said where they may go
             what = "files" if match.paths else "data"
             message = (
                 f"`local_only` holds for the steps that this rule decides, not for the {what}: "
@@ -149,3 +152,16 @@ def escaping(ground: Ground) -> Iterator[Finding]:
             fix += ", or name the files in [privacy] restricted_paths." if match.paths else "."
             yield Finding("local_only_escapes", Severity.WARNING, rule.place, message, fix)
             break
+
+
+def _guarded(match: Match, decision: Decision, ground: Ground) -> bool:
+    """Whether a guardrail that the step meets speaks of the very files or data that `match` speaks of."""
+    for one in ground.policy.guardrails:
+        if f"{one.layer.label}:{one.name}" not in decision.guardrails:
+            continue
+        files = bool(match.paths) and paths_cover(one.match.paths, match.paths)
+        labels = bool(match.labels) and set(match.labels) <= set(one.match.labels)
+        data = bool(match.data) and set(match.data) <= set(one.match.data)
+        if files or labels or data:
+            return True
+    return False

@@ -231,6 +231,16 @@ pick = "best"
 
 HELD = ESCAPES.replace(" #! local_only_escapes", "") + '[privacy]\nrestricted_paths = ["src/auth/**"]\n'
 
+GUARDED = (
+    ESCAPES.replace(" #! local_only_escapes", "")
+    + """
+[[guardrails]]
+name = "logins go to Anthropic or stay"
+paths = ["src/auth/**", "src/login/**"]
+require = { vendors = ["anthropic", "local"] }
+"""
+)
+
 DEAD = """\
 [providers.openai]
 enabled = false
