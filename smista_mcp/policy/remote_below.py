@@ -15,7 +15,6 @@ from smista_mcp.policy.document import Path as KeyPath
 from smista_mcp.policy.schema import LONGEST_TEXT
 
 _SETTINGS: Final[tuple[tuple[str, ...], ...]] = (
-    ("routing", "default"),
     ("classification",),
     ("regions",),
     ("groups",),
@@ -24,7 +23,7 @@ _SETTINGS: Final[tuple[tuple[str, ...], ...]] = (
     ("identity",),
 )
 """Tables in which one name has one value. Everything else is united, the strictest wins, or all of it holds."""
-_WHOLE: Final = frozenset({("routing", "default"), ("groups",), ("regions",)})
+_WHOLE: Final = frozenset({("groups",), ("regions",)})
 """Of these what stands under one name is taken or left as a whole."""
 _NAMED_LISTS: Final[tuple[tuple[str, ...], ...]] = (("routing", "rules"), ("budgets",), ("tests",), ("guarantees",))
 """Entries that are known by name, of which the one on this machine stands. (Of guardrails both do: see `below`.)"""
@@ -39,9 +38,11 @@ def below(local: Iterable[Document], remote: Document) -> Document:
     files = tuple(local)
     data = _copy(remote.data)
     _at(data, ("policy",)).pop("remote", None)
+    if any(_at(document.data, ("routing", "default")) for document in files):
+        _at(data, ("routing",)).pop("default", None)
     for path in _SETTINGS:
         for document in files:
-            _leave_out(_at(data, path), _at(document.data, path), whole=path in _WHOLE, all_of_it=path[-1] == "default")
+            _leave_out(_at(data, path), _at(document.data, path), whole=path in _WHOLE)
     lines = dict(remote.lines)
     for path in _NAMED_LISTS:
         lines = _without_named(data, path, {name for document in files for name in _names(document.data, path)}, lines)
@@ -52,10 +53,10 @@ def below(local: Iterable[Document], remote: Document) -> Document:
     return replace(remote, data=data, lines=lines)
 
 
-def _leave_out(from_table: dict[str, Any], stated: Mapping[str, Any], *, whole: bool, all_of_it: bool) -> None:
-    if all_of_it and stated:
-        from_table.clear()
+def _leave_out(from_table: dict[str, Any], stated: Mapping[str, Any], *, whole: bool) -> None:
     for name, value in stated.items():
+        if isinstance(value, list) and not whole:
+            continue  # of lists the entries count, not the list
         mine = from_table.get(name)
         if whole or not isinstance(value, dict) or not isinstance(mine, dict):
             from_table.pop(name, None)
