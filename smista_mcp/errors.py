@@ -102,10 +102,10 @@ class RunFailedError(SmistaError):
 
 
 class EmbeddedModelError(SmistaError):
-    """The embedded model cannot be fetched, verified or started."""
+    """The embedded model cannot be fetched, verified or started. Ends an attempt, as any provider's failure does."""
 
     code = "embedded_model"
-    exit_code = 6
+    exit_code = 5
 
 
 class LedgerError(SmistaError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
 from pathlib import Path
 
 
@@ -14,5 +14,12 @@ def add_json_flag(parser: ArgumentParser) -> None:
 def add_workspace_argument(parser: ArgumentParser) -> None:
     """Give `parser` the folder it works in."""
     parser.add_argument(
-        "--workspace", type=Path, default=Path(), metavar="DIR", help="work as if started in DIR (default: here)"
+        "--workspace", type=_folder, default=Path(), metavar="DIR", help="work as if started in DIR (default: here)"
     )
+
+
+def _folder(text: str) -> Path:
+    path = Path(text)
+    if not path.is_dir():
+        raise ArgumentTypeError(f"{text} is no folder")
+    return path

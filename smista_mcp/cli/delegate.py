@@ -27,6 +27,9 @@ def run(arguments: argparse.Namespace) -> int:
         delegation = asyncio.run(carry_out())
     except asyncio.CancelledError:
         raise KeyboardInterrupt from None
+    finally:
+        if _shows_progress():
+            _clear_line()
     if arguments.json:
         print_json(delegation_json(delegation))
     else:
@@ -49,6 +52,9 @@ def _shows_progress() -> bool:
 
 async def _report(message: str) -> None:
     """One line that is written over by the next."""
-    print(f"\r\033[K{message}", end="", file=sys.stderr, flush=True)
-    if not message:
-        print("\r\033[K", end="", file=sys.stderr, flush=True)
+    _clear_line()
+    print(message, end="", file=sys.stderr, flush=True)
+
+
+def _clear_line() -> None:
+    print("\r\033[K", end="", file=sys.stderr, flush=True)

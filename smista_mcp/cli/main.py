@@ -7,6 +7,7 @@ what it needs only when it runs.
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from importlib import import_module
@@ -30,8 +31,8 @@ _COMMANDS: Final = {
 _EXIT_CODES: Final = """\
 exit codes:
   0 done    1 `check` found errors, `policy test` failures, `policy replay` differences
-  2 wrong use, or a step that cannot be used    3 policy or secret
-  4 refused by policy    5 no deployment answered    6 embedded model    7 ledger    130 interrupted"""
+  2 wrong use, or a step that cannot be used    3 policy
+  4 refused by policy    5 no deployment answered    7 ledger    130 interrupted"""
 
 INTERRUPTED: Final = 130
 """128 + SIGINT, as shells count it."""
@@ -55,6 +56,10 @@ def main(argv: list[str] | None = None) -> int:
     if arguments.command is None:
         parser.print_help()
         return 2
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # What a terminal cannot show is shown as an escape, never as a traceback.
+            stream.reconfigure(errors="backslashreplace")
     try:
         code = int(arguments.run(arguments))
         sys.stdout.flush()

@@ -35,19 +35,29 @@ def step_from(arguments: argparse.Namespace) -> Step:
     """The step that the arguments state.
 
     Raises:
-        StepError: both the task and the context are to be read from standard input.
+        StepError: both the task and the context are to be read from standard input, or what is there is no text.
     """
     if arguments.task == arguments.context == "-":
         raise StepError("the task and --context cannot both be read from standard input")
     return Step(
-        task=sys.stdin.read() if arguments.task == "-" else arguments.task,
+        task=_given() if arguments.task == "-" else arguments.task,
         intent=arguments.intent,
         paths=tuple(arguments.path),
         skill=arguments.skill,
         effort=Effort(arguments.effort) if arguments.effort else None,
         labels=tuple(arguments.label),
         model=arguments.model,
-        context=sys.stdin.read() if arguments.context == "-" else arguments.context,
+        context=_given() if arguments.context == "-" else arguments.context,
         max_output_tokens=arguments.max_output_tokens,
         data=tuple(arguments.data),
     )
+
+
+def _given() -> str:
+    try:
+        return sys.stdin.read()
+    except UnicodeDecodeError as error:
+        raise StepError(
+            f"what was given on standard input is not {error.encoding} text (byte {error.start})",
+            hint="name a file with --path instead: it is read whatever its encoding",
+        ) from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
@@ -36,8 +37,18 @@ if TYPE_CHECKING:
 OnProgress = Callable[[str], Awaitable[None]]
 """Told in a few words how a run is coming along."""
 
+_log = logging.getLogger(__name__)
+
 _PROGRESS_SECONDS: Final = 1.0
 """Least time between two reports of growing text: hosts show them one after another."""
+
+
+async def tell(report: OnProgress, message: str) -> None:
+    """Report progress. Whoever is told may be gone already: that must not end the run."""
+    try:
+        await report(message)
+    except Exception:
+        _log.debug("progress could not be reported", exc_info=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +66,8 @@ class _Progress:
 
     call: Call
     report: OnProgress | None
+    sent: bool = False
+    """Whether the call may have reached the provider, which may then bill it."""
     text_chars: int = 0
     text_tokens: int = 0
     reported_at: float = 0.0
@@ -68,11 +81,13 @@ class _Progress:
             told = f"{self.call.model}: {event.kind}"
         if self.report is not None and time.monotonic() - self.reported_at >= _PROGRESS_SECONDS:
             self.reported_at = time.monotonic()
-            await self.report(told)
+            await tell(self.report, told)
 
     def usage(self) -> Usage:
         """Our own count, for a call that ended without the provider's."""
-        sent = estimate_tokens(self.call.prompt) + estimate_tokens(self.call.material)
+        if not self.sent:
+            return Usage(0, 0, estimated=True)
+        sent = sum(map(estimate_tokens, (self.call.system, self.call.material, self.call.prompt)))
         return Usage(sent, self.text_tokens, estimated=True)
 
 
@@ -128,6 +143,11 @@ async def attempt(
         stopped = ProviderError(FailureClass.CANCELLED, "the caller cancelled the step")
         cancelled(record(progress.usage(), stopped, None))
         raise
+    except Exception as error:
+        # A fault of ours or of a library must cost neither the record nor the next deployment's chance.
+        _log.exception("an attempt at %s ended in an error nobody expected", deployment.id)
+        unexpected = ProviderError(FailureClass.BAD_RESPONSE, f"unexpected {type(error).__name__}")
+        return Tried(record(progress.usage(), unexpected, None), failure=unexpected.failure)
     return Tried(record(reply.usage, None, reply.model_answered), reply=reply)
 
 
@@ -135,6 +155,7 @@ async def _reply(
     client: httpx2.AsyncClient, deployment: Deployment, call: Call, timeouts: Timeouts, progress: _Progress
 ) -> Reply:
     target = await _resolve(deployment)
+    progress.sent = True
     dialect = dialect_for(deployment.dialect)
     reply: Reply | None = None
     try:

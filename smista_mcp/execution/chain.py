@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from smista_mcp.catalog.types import Catalog
-from smista_mcp.execution.attempt import OnProgress, attempt
+from smista_mcp.execution.attempt import OnProgress, attempt, tell
 from smista_mcp.ledger.types import Attempt
 from smista_mcp.providers.types import Call, FailureClass, Reply, Timeouts
 from smista_mcp.routing.decision import Choice, Decision
@@ -47,7 +47,7 @@ async def walk_chain(
         if deployment is None:
             raise LookupError(f"{choice.deployment} was decided on but is not in the catalog that was decided on")
         if report is not None:
-            await report(_announce(number, choice, walk.attempts))
+            await tell(report, _announce(number, choice, walk.attempts))
         tried = await attempt(
             client, deployment, call_for(deployment, choice), Timeouts(), report, walk.attempts.append
         )

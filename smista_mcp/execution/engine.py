@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 import os
 import threading
 import time
@@ -13,19 +14,18 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
-import anyio
-
 from smista_mcp import places
 from smista_mcp.catalog.prices import preload
 from smista_mcp.catalog.types import Deployment
 from smista_mcp.context.workspace import Material, read_context
-from smista_mcp.errors import RefusedError, RunFailedError
+from smista_mcp.errors import LedgerError, RefusedError, RunFailedError
 from smista_mcp.execution.attempt import OnProgress
 from smista_mcp.execution.chain import Walk, walk_chain
 from smista_mcp.execution.conditions import Conditions, Watch
+from smista_mcp.execution.finish import finish
 from smista_mcp.execution.moment import milliseconds_since, new_run_id, now, timestamp
 from smista_mcp.facts.bound import bound_attributes
-from smista_mcp.facts.gather import gather
+from smista_mcp.facts.gather import check_step, gather
 from smista_mcp.facts.repository import Remotes, home_folder
 from smista_mcp.facts.session import SessionFacts
 from smista_mcp.facts.tokens import estimate_tokens
@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from smista_mcp.ledger.store import Ledger
     from smista_mcp.policy.layers import PolicyPlaces
     from smista_mcp.policy.types import Policy
+
+_log = logging.getLogger(__name__)
 
 SYSTEM: Final = (
     "You carry out one step of a larger piece of work for another assistant, who will use your answer as it is. "
@@ -99,6 +101,7 @@ class Engine:
         self._ledger: Ledger | None = None
         self._client: httpx2.AsyncClient | None = None
         self._opening = asyncio.Lock()
+        self._closed = False
         self._place = workspace.resolve()
         self._remotes = Remotes(workspace)
         self._told: tuple[Policy, frozenset[str], Attributes] | None = None
@@ -133,16 +136,25 @@ class Engine:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Close connections, end the embedded model's process, close the ledger. Safe to call twice."""
-        client, self._client = self._client, None
-        ledger, self._ledger = self._ledger, None
-        with anyio.CancelScope(shield=True):
+        """Close connections, end the embedded model's process, close the ledger. Safe to call twice.
+
+        For when the engine's steps have ended; one that has not fails, and none can be begun any more.
+        """
+        async with self._opening:
+            self._closed = True
+            client, self._client = self._client, None
+            ledger, self._ledger = self._ledger, None
+        await finish(asyncio.ensure_future(self._close(client, ledger)))
+
+    async def _close(self, client: httpx2.AsyncClient | None, ledger: Ledger | None) -> None:
+        try:
             await self._watch.aclose()
             if client is not None:
-                from smista_mcp.providers.registry import close_dialects
+                from smista_mcp.providers.registry import release_dialects
 
+                await release_dialects()
                 await client.aclose()
-                await close_dialects()
+        finally:
             if ledger is not None:
                 await ledger.close()
 
@@ -194,12 +206,13 @@ class Engine:
         self._preload_prices(prepared)
         client, ledger = await self._open()
         run = Run(new_run_id(), prepared.decision.decision_id, timestamp(now()), RunOutcome.RUNNING)
-        await ledger.begin(decision_json(prepared.decision), _inputs(prepared), run)
-        if prepared.decision.outcome is not Outcome.ROUTED:
-            await ledger.settle(replace(run, outcome=RunOutcome.REFUSED))
-            raise RefusedError(prepared.decision.why, decision=prepared.decision, hint=_REFUSED_HINT)
-        clock, walk, ended = time.monotonic(), Walk(), RunOutcome.CANCELLED
+        clock, walk, ended = time.monotonic(), Walk(), RunOutcome.FAILED
+        begun = asyncio.ensure_future(ledger.begin(decision_json(prepared.decision), _inputs(prepared), run))
         try:
+            await finish(begun)
+            if prepared.decision.outcome is not Outcome.ROUTED:
+                ended = RunOutcome.REFUSED
+                raise RefusedError(prepared.decision.why, decision=prepared.decision, hint=_REFUSED_HINT)
             await walk_chain(
                 client,
                 prepared.decision,
@@ -208,25 +221,31 @@ class Engine:
                 walk,
                 on_progress,
             )
-            ended = RunOutcome.ANSWERED if walk.reply else RunOutcome.FAILED
-        finally:
-            answer = walk.reply.text if walk.reply else ""
-            run = replace(
-                run,
-                outcome=ended,
-                duration_ms=milliseconds_since(clock),
-                attempts=tuple(walk.attempts),
-                answer_chars=len(answer),
-                answer_sha256=hashlib.sha256(answer.encode("utf-8", "surrogatepass")).hexdigest() if answer else "",
-            )
+            if walk.reply is not None:
+                ended = RunOutcome.ANSWERED
+        except asyncio.CancelledError:
             # A cancelled run is recorded too: what it used was used.
-            with anyio.CancelScope(shield=True):
-                await ledger.settle(run)
+            ended = RunOutcome.CANCELLED
+            raise
+        finally:
+            run = _ended(run, ended, walk, clock)
+            if begun.done() and begun.exception() is None:
+                await self._settle(ledger, run)
         if walk.reply is None:
             raise RunFailedError(_failed(run), run=Failure(prepared.decision, run), hint=_FAILED_HINT)
         return Delegation(prepared.decision, run, walk.reply.text, walk.reply.stop)
 
+    async def _settle(self, ledger: Ledger, run: Run) -> None:
+        """Record how `run` ended. Where that fails, a cancellation goes on all the same: nobody waits for the error."""
+        try:
+            await finish(asyncio.ensure_future(ledger.settle(run)))
+        except LedgerError:
+            if run.outcome is not RunOutcome.CANCELLED:
+                raise
+            _log.exception("run %s was cancelled and could not be recorded as such", run.id)
+
     async def _prepare(self, step: Step) -> _Prepared:
+        check_step(step)
         conditions = await self._watch.now()
         policy = conditions.policy
         material, told = await asyncio.to_thread(self._look, step, policy)
@@ -265,16 +284,20 @@ class Engine:
 
     def _from_workspace(self, path: str) -> str:
         """A path as seen from the workspace's root; the caller stated it as seen from where it was started."""
-        if self._start == self._workspace or Path(path).is_absolute():
+        if self._start == self._place or Path(path).is_absolute():
             return path
-        return str(self._start.relative_to(self._workspace) / path)
+        return str(self._start.relative_to(self._place) / path)
 
     async def _open(self) -> tuple[httpx2.AsyncClient, Ledger]:
         async with self._opening:
+            if self._closed:
+                raise RuntimeError("this engine is closed")
             if self._client is None:
                 from smista_mcp.providers.http import make_client
+                from smista_mcp.providers.registry import keep_dialects
 
                 self._client = make_client()
+                keep_dialects()
             if self._ledger is None:
                 from smista_mcp.ledger.store import Ledger
 
@@ -292,6 +315,18 @@ class Failure:
 
 _REFUSED_HINT: Final = "`smista-mcp preview` shows every candidate with its reasons; change the step or the policy"
 _FAILED_HINT: Final = "`smista-mcp explain` shows every attempt; `smista-mcp models` shows what can be reached here"
+
+
+def _ended(run: Run, outcome: RunOutcome, walk: Walk, clock: float) -> Run:
+    answer = walk.reply.text if walk.reply else ""
+    return replace(
+        run,
+        outcome=outcome,
+        duration_ms=milliseconds_since(clock),
+        attempts=tuple(walk.attempts),
+        answer_chars=len(answer),
+        answer_sha256=hashlib.sha256(answer.encode("utf-8", "surrogatepass")).hexdigest() if answer else "",
+    )
 
 
 def _inputs(prepared: _Prepared) -> Inputs:

@@ -33,10 +33,22 @@ def dialect_for(dialect: Dialect) -> DialectModule:
     return found
 
 
-async def close_dialects() -> None:
-    """End whatever a dialect keeps running: the embedded model's process. It is started anew when it is next asked."""
+_users = 0
+
+
+def keep_dialects() -> None:
+    """Say that somebody uses the dialects, until `release_dialects`: one process may hold several engines."""
+    global _users
+    _users += 1
+
+
+async def release_dialects() -> None:
+    """Say that one user is done. With the last, whatever a dialect keeps running is ended (the embedded model's
+    process); it is started anew when it is next asked."""
+    global _users
+    _users -= 1
     embedded = _instances.get(Dialect.EMBEDDED)
-    if embedded is not None:
+    if _users == 0 and embedded is not None:
         from smista_mcp.providers.embedded import Embedded
 
         assert isinstance(embedded, Embedded)
