@@ -55,7 +55,8 @@ def reason_text(delegation: Delegation) -> str:
     decision, run = delegation.decision, delegation.run
     answered = run.attempts[-1]
     lines = [
-        f"Answered by {answered.deployment}{_as_model(answered)}, {_seconds(run.duration_ms)}, {_cost_text(run)}.",
+        f"Answered by {answered.deployment}{_as_model(answered)}, {_where(decision, answered)}, "
+        f"{_seconds(run.duration_ms)}, {_cost_text(run)}.",
         f"Why: {_rule_text(decision)}; {decision.why}.",
     ]
     lines += [f"Before it, {one.deployment} failed: {one.failure}." for one in run.attempts[:-1]]
@@ -146,6 +147,11 @@ def _range(estimate: JsonDict) -> str:
     if most == "0":
         return "no cost by the token"
     return f"{_short(Decimal(least))} to {_short(Decimal(most))} {estimate['currency']}"
+
+
+def _where(decision: Decision, attempt: Attempt) -> str:
+    local = any(choice.local for choice in decision.chain if choice.deployment == attempt.deployment)
+    return "on this machine" if local else "remote"
 
 
 def _rule_text(decision: Decision) -> str:

@@ -38,8 +38,14 @@ class PolicyPlaces:
     workspace: Path | None
     user: Path | None
     builtin: Path
-    remote: Path | None = None
-    """The folder in which the last good signed remote policy is kept (`smista_mcp.policy.remote`)."""
+    state: Path | None = None
+    """The folder in which it is remembered which editions of the organisation's policy were seen
+    (`smista_mcp.policy.editions`) and the last good signed remote one is kept (`smista_mcp.policy.remote`)."""
+
+    @property
+    def remote(self) -> Path | None:
+        """The folder of the last good remote policy."""
+        return None if self.state is None else self.state / "remote-policy"
 
     @classmethod
     def standard(cls, workspace_root: Path) -> PolicyPlaces:
@@ -49,7 +55,7 @@ class PolicyPlaces:
             workspace=standard_places.workspace_policy(workspace_root),
             user=standard_places.user_policy(),
             builtin=standard_places.shipped_policies() / _BUILTIN_FILE,
-            remote=standard_places.state_dir() / "remote-policy",
+            state=standard_places.state_dir(),
         )
 
 
@@ -89,8 +95,8 @@ def load_policy(
     """Read and merge all layers.
 
     `is_known_model` says whether the catalog knows ``provider/model``; without it no model is called unknown. In
-    `state_dir` it is remembered which editions of the organisation's policy were seen (`smista_mcp.policy.editions`);
-    without it an older edition is not noticed.
+    `state_dir`, else in the places' own, it is remembered which editions of the organisation's policy were seen
+    (`smista_mcp.policy.editions`); without either an older edition is not noticed.
 
     Raises:
         PolicyUntrustedError: the organisation's policy is there but may not be believed, is older than one seen
@@ -108,6 +114,7 @@ def load_policy(
     findings = in_order((*reading.findings, *conflicts))
     if has_errors(findings):
         raise _wrong(Reading(reading.files, findings))
+    state_dir = state_dir or places.state
     if state_dir is not None:
         remembered, usable = editions(places, reading, state_dir, keep=True)
         findings = in_order((*findings, *remembered))

@@ -13,7 +13,7 @@ from smista_mcp.routing.budgets import Budgets, broken, within
 from smista_mcp.routing.conditions import Conditions, Reading
 from smista_mcp.routing.cost import input_cost, output_limit, worst_cost
 from smista_mcp.routing.decision import Choice, Decision, Estimate, Outcome
-from smista_mcp.routing.eligibility import Eligibility
+from smista_mcp.routing.eligibility import Eligibility, Split
 from smista_mcp.routing.guardrails import strictest
 from smista_mcp.routing.identity import decision_id, snapshot_digest
 from smista_mcp.routing.names import ModelNames
@@ -67,8 +67,8 @@ class Router:
         guarantees = tuple(one for one, conditions in self._guarantees if conditions.hold(facts))
         lifted = any(one.unlimited_cost for one in guarantees)
         split = self._eligibility.split(facts, cost_is_lifted=lifted)
-        search = self._routes.first(facts, split.eligible, cost_is_lifted=lifted)
-        draft = self._propose(facts, search, split.eligible, lifted=lifted)
+        search = self._routes.first(facts, split, cost_is_lifted=lifted)
+        draft = self._propose(facts, search, split, lifted=lifted)
         if not lifted:
             draft = self._budget(facts, search, draft, split.eligible)
         if draft.chain and draft.chain[0].trial:
@@ -95,23 +95,21 @@ class Router:
             notes=draft.notes,
         )
 
-    def _propose(self, facts: Facts, search: Search, eligible: Mapping[str, Deployment], *, lifted: bool) -> _Draft:
+    def _propose(self, facts: Facts, search: Search, split: Split, *, lifted: bool) -> _Draft:
         """The route's chain, with the caller's proposal before it where that may be had."""
-        chain, why = search.chain, why_chosen(search, facts)
+        chain, why = search.chain, why_chosen(search, facts, split)
         notes: tuple[str, ...] = ()
         if facts.proposed_model is not None:
-            against = objection(
-                facts, self._policy.overrides, search.route, eligible, self._names, cost_is_lifted=lifted
-            )
+            against = objection(facts, self._policy.overrides, search.route, split, self._names, cost_is_lifted=lifted)
             if against:
                 notes = (f"the proposed model {facts.proposed_model} was not taken: {against}",)
             else:
-                proposed = eligible[facts.proposed_model]
+                proposed = split.eligible[facts.proposed_model]
                 chain = (proposed, *(one for one in chain if one.id != proposed.id))
                 why = why_proposed(proposed, why)
         if chain:
             return _Draft(Outcome.ROUTED, chain, why, notes)
-        matched = search.route is not None or search.skipped_rules
+        matched = search.route is not None or bool(search.skipped)
         return _Draft(Outcome.NO_ELIGIBLE_MODEL if matched else Outcome.NO_ROUTE, (), why, notes)
 
     def _budget(self, facts: Facts, search: Search, draft: _Draft, eligible: Mapping[str, Deployment]) -> _Draft:
@@ -136,7 +134,7 @@ class Router:
                     for one in within(rooms, eligible.values(), facts)
                     if relaxed is None or not what_it_lacks(relaxed, facts, one, cost_is_lifted=False)
                 ),
-                key=lambda one: (expected_cost(one, facts), one.id),
+                key=lambda one: (one.trial, expected_cost(one, facts), one.id),
             )
             if spill:
                 why = f"{why_spilled(room, first, spill[0])}; without the budget: {draft.why}"

@@ -28,6 +28,21 @@ class Split:
     tools: Mapping[Tool, Permission]
     """The strictest that those guardrails demand."""
 
+    def why_not(self, name: str) -> str:
+        """Why the deployment `name` is not eligible, in words."""
+        for candidate in self.candidates:
+            if candidate.deployment == name:
+                return f"{name}: {'; '.join(reason.text for reason in candidate.reasons)}"
+        return f"{name} is not in the catalog"
+
+    def nearly(self) -> tuple[str, ...]:
+        """Those that could be reached here and now and yet are not eligible, with the reasons."""
+        return tuple(
+            self.why_not(one.deployment)
+            for one in self.candidates
+            if one.reasons and all(reason.code is not ReasonCode.UNAVAILABLE for reason in one.reasons)
+        )
+
 
 class Eligibility:
     """Splits the catalog for one policy and snapshot."""

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from smista_mcp.catalog.types import Deployment
 from smista_mcp.facts.types import Facts
 from smista_mcp.policy.types import Layer, Overrides
+from smista_mcp.routing.eligibility import Split
 from smista_mcp.routing.names import ModelNames
 from smista_mcp.routing.route import Route
 from smista_mcp.routing.selection import what_it_lacks
@@ -16,20 +14,20 @@ def objection(
     facts: Facts,
     overrides: Overrides,
     route: Route | None,
-    eligible: Mapping[str, Deployment],
+    split: Split,
     names: ModelNames,
     *,
     cost_is_lifted: bool,
 ) -> str:
     """Why the proposed model may not be taken, in words; empty where it may."""
     name = facts.proposed_model or ""
-    deployment = eligible.get(name)
+    deployment = split.eligible.get(name)
     if not overrides.allow:
         return "the policy does not allow callers to propose a model"
     if overrides.models is not None and name not in names.expand(overrides.models):
         return f"[overrides] models allow only {', '.join(overrides.models) or 'none'}"
     if deployment is None:
-        return "it is not an eligible deployment"
+        return split.why_not(name)
     if route is None:
         return ""
     if route.rule.layer is Layer.ORGANISATION and not route.rule.overridable:

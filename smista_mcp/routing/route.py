@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from smista_mcp.catalog.types import Deployment
 from smista_mcp.facts.types import Facts
 from smista_mcp.policy.types import DefaultRoute, Layer, Match, Policy, Rule, Target
 from smista_mcp.routing.decision import RuleRef
+from smista_mcp.routing.eligibility import Split
 from smista_mcp.routing.names import ModelNames
 from smista_mcp.routing.rules import RuleIndex
 from smista_mcp.routing.selection import Selection, select
@@ -24,13 +25,26 @@ class Route:
 
 
 @dataclass(frozen=True, slots=True)
+class Skipped:
+    """A matching rule or default that could not be served, and why not."""
+
+    layer: Layer
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Search:
-    """The route, if there is one, and what was passed over on the way to it, in words."""
+    """The route, if there is one, and what was passed over on the way to it."""
 
     route: Route | None
-    passed_over: tuple[str, ...]
-    skipped_rules: bool = False
-    """Whether a matching rule or default could not be served."""
+    skipped: tuple[Skipped, ...]
+
+    @property
+    def passed_over(self) -> tuple[str, ...]:
+        """All that the policy would rather have had, in words: what was skipped, and what the route itself lacks."""
+        own = () if self.route is None else self.route.selection.passed_over
+        called = "" if self.route is None else _called(self.route.ref)
+        return (*(one.why for one in self.skipped), *(f"{called}: {one}" for one in own))
 
     @property
     def chain(self) -> tuple[Deployment, ...]:
@@ -46,19 +60,21 @@ class Routes:
         self._defaults = tuple(_as_rule(default) for default in policy.defaults)
         self._names = names
 
-    def first(self, facts: Facts, eligible: Mapping[str, Deployment], *, cost_is_lifted: bool) -> Search:
+    def first(self, facts: Facts, split: Split, *, cost_is_lifted: bool) -> Search:
         """The first that matches and has an eligible target.
 
         A matching rule with `local_only` ends the search even with nothing to offer: it is returned with an empty
         chain, so that the step is refused and never falls through to a remote model.
         """
-        passed_over: list[str] = []
+        skipped: list[Skipped] = []
         for rule, ref in self._in_order(facts):
-            selection = select(rule, facts, eligible, self._names, cost_is_lifted=cost_is_lifted)
+            selection = select(
+                rule, facts, split.eligible, self._names, cost_is_lifted=cost_is_lifted, why_not=split.why_not
+            )
             if selection.chain or rule.local_only:
-                return Search(Route(rule, ref, selection), (*passed_over, *_within(ref, selection)), bool(passed_over))
-            passed_over.append(f"{_called(ref)}: {nothing_left(selection)}")
-        return Search(None, tuple(passed_over), bool(passed_over))
+                return Search(Route(rule, ref, selection), tuple(skipped))
+            skipped.append(Skipped(rule.layer, f"{_called(ref)}: {nothing_left(selection)}"))
+        return Search(None, tuple(skipped))
 
     def _in_order(self, facts: Facts) -> Iterator[tuple[Rule, RuleRef]]:
         """What matches, in the order in which it is tried.
@@ -81,11 +97,6 @@ class Routes:
 def nothing_left(selection: Selection) -> str:
     """Why a selection is empty, in words."""
     return "; ".join(selection.passed_over) or "nothing eligible fits"
-
-
-def _within(ref: RuleRef, selection: Selection) -> tuple[str, ...]:
-    """What the deciding rule itself names but may not use."""
-    return tuple(f"{_called(ref)}: {one}" for one in selection.passed_over)
 
 
 def _called(ref: RuleRef) -> str:

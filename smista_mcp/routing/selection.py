@@ -31,10 +31,23 @@ class Selection:
     passed_over: tuple[str, ...] = ()
 
 
+def _not_eligible(name: str) -> str:
+    return f"{name} is not eligible"
+
+
 def select(
-    rule: Rule, facts: Facts, eligible: Mapping[str, Deployment], names: ModelNames, *, cost_is_lifted: bool
+    rule: Rule,
+    facts: Facts,
+    eligible: Mapping[str, Deployment],
+    names: ModelNames,
+    *,
+    cost_is_lifted: bool,
+    why_not: Callable[[str], str] = _not_eligible,
 ) -> Selection:
-    """The deployments that `rule` wants and may have, best first; its fallbacks after its own choice."""
+    """The deployments that `rule` wants and may have, best first; its fallbacks after its own choice.
+
+    `why_not` says in words why a deployment that is not among `eligible` is not.
+    """
     passed_over: list[str] = []
     chain: dict[str, Deployment] = {}
 
@@ -42,7 +55,7 @@ def select(
         for name in names.expand(wanted):
             deployment = eligible.get(name)
             if deployment is None:
-                passed_over.append(f"{name} is not eligible")
+                passed_over.append(why_not(name))
             elif lacking := what_it_lacks(rule, facts, deployment, cost_is_lifted=cost_is_lifted):
                 passed_over.append(f"{name} {lacking}")
             else:
@@ -57,7 +70,9 @@ def select(
             for name in sources
             if name in eligible and not what_it_lacks(rule, facts, eligible[name], cost_is_lifted=cost_is_lifted)
         ]
-        best_first = sorted(fitting, key=_ORDERS[rule.target.pick](facts))
+        # A model for trying things out is picked only where there is no other, and stands in for none that failed.
+        real = [deployment for deployment in fitting if not deployment.trial] or fitting
+        best_first = sorted(real, key=_ORDERS[rule.target.pick](facts))
         chain.update((deployment.id, deployment) for deployment in best_first[:LONGEST_PICK])
     offer(rule.fallbacks)
     return Selection(tuple(chain.values()), tuple(passed_over))

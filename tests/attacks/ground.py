@@ -195,6 +195,7 @@ class Ground:
                 workspace=places.workspace_policy(workspace),
                 user=self.user_file,
                 builtin=places.shipped_policies() / "default.toml",
+                state=self.root / "state",
             ),
             start=start,
             environment=environment or {},

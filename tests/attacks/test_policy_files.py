@@ -185,3 +185,28 @@ async def test_swapping_the_organisations_file_for_a_link_while_steps_run(ground
         stop.set()
         thread.join()
     assert not ground.cloud.canary
+
+
+async def test_putting_an_older_edition_back(ground: Ground) -> None:
+    ground.organisation('[policy]\nserial = 8\nowner = "platform@acme.example"\n[overrides]\nallow = false\n')
+    async with ground.engine() as engine:
+        await engine.preview(Step("Say hello"))
+    for older in ("serial = 7", ""):
+        ground.organisation(f'[policy]\nowner = "platform@acme.example"\n{older}\n')
+        async with ground.engine() as engine:
+            with pytest.raises(PolicyError, match="edition 8 was seen here before") as caught:
+                await engine.delegate(Step(f"Say {CANARY}"))
+            assert "platform@acme.example" in caught.value.hint
+    assert ground.nothing_left()
+
+
+async def test_removing_a_policy_that_is_required(ground: Ground) -> None:
+    path = ground.organisation('[policy]\nrequired = true\nowner = "platform@acme.example"\n')
+    async with ground.engine() as engine:
+        await engine.preview(Step("Say hello"))
+    path.unlink()
+    async with ground.engine() as engine:
+        with pytest.raises(PolicyError, match="required") as caught:
+            await engine.delegate(Step(f"Say {CANARY}"))
+        assert "platform@acme.example" in caught.value.hint
+    assert ground.nothing_left()

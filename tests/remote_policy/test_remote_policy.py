@@ -117,7 +117,7 @@ def places(tmp_path: Path) -> Places:
 
 
 def standing(places: Places) -> PolicyPlaces:
-    return replace(places.policies, remote=places.root / "state" / "remote-policy")
+    return replace(places.policies, state=places.root / "state")
 
 
 def engine(places: Places) -> Engine:

@@ -289,6 +289,7 @@ def targets(rule: Rule, facts: Facts, policy: Policy, eligible: list[Deployment]
     if rule.target.pick is not None:
         sources = rule.target.sources
         among = [one for one in serving if not sources or any(named(one, name, policy) for name in sources)]
+        among = [one for one in among if not one.trial] or among
         for _ in range(4):
             rest = [one for one in among if one not in chain]
             if rest:
@@ -370,4 +371,4 @@ def within_budgets(
     if rule is not None:
         relaxed = replace(rule, target=replace(rule.target, min_quality=None, min_quality_by_intent={}))
         eligible = [one for one in eligible if serves(relaxed, facts, one, False)]
-    return sorted((one for one in eligible if fits(one)), key=lambda one: (cost(one, facts), one.id))[:4]
+    return sorted((one for one in eligible if fits(one)), key=lambda one: (one.trial, cost(one, facts), one.id))[:4]
