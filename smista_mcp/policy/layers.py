@@ -302,7 +302,7 @@ def _wrong(reading: Reading) -> PolicyError:
     errors = [finding for finding in reading.findings if finding.severity is Severity.ERROR]
     files = len({finding.place.file for finding in errors})
     count = "1 error" if len(errors) == 1 else f"{len(errors)} errors"
-    message = f"The policy cannot be used: {count} in {'one file' if files == 1 else f'{files} files'}. {errors[0]}"
+    message = f"The policy cannot be used: {count} in {'one file' if files == 1 else f'{files} files'}."
     return PolicyError(message, findings=reading.findings, hint=_hint(reading, errors))
 
 
