@@ -55,7 +55,7 @@ def _steps(written: tuple[Guardrail, ...], ground: Ground) -> Iterator[Facts]:
 
 def _blamed(step: Facts, decision: Decision, ground: Ground) -> tuple[Guardrail, ...]:
     """The fewest of the guardrails met that leave nothing by themselves; none where it is not they."""
-    met = [one for one in ground.policy.guardrails if _ref(one) in decision.guardrails]
+    met = list(ground.met(decision))
     if not _leaves_nothing(step, tuple(met), ground) or _leaves_nothing(step, (), ground):
         return ()
     for one in tuple(met):

@@ -106,7 +106,9 @@ def _tie(rule: Rule, earlier: Iterable[Rule], ground: Ground) -> Finding | None:
             if not decides(decision, other):
                 continue
             turned = (replace(rule, order=0), replace(other, order=1))
-            swapped = ground.decide_with(step, replace(ground.policy, rules=turned))
+            # Guardrails that the step does not meet have no say, and would only have to be compiled.
+            met = ground.with_guardrails(*ground.met(decision))
+            swapped = ground.decide_with(step, replace(met, rules=turned))
             if swapped is None or not decides(swapped, rule) or swapped.chain == decision.chain:
                 continue
             message = (
@@ -156,9 +158,7 @@ def escaping(ground: Ground) -> Iterator[Finding]:
 
 def _guarded(match: Match, decision: Decision, ground: Ground) -> bool:
     """Whether a guardrail that the step meets speaks of the very files or data that `match` speaks of."""
-    for one in ground.policy.guardrails:
-        if f"{one.layer.label}:{one.name}" not in decision.guardrails:
-            continue
+    for one in ground.met(decision):
         files = bool(match.paths) and paths_cover(one.match.paths, match.paths)
         labels = bool(match.labels) and set(match.labels) <= set(one.match.labels)
         data = bool(match.data) and set(match.data) <= set(one.match.data)

@@ -88,8 +88,9 @@ def unmet_by_any(ground: Ground) -> Iterator[Finding]:
         if finding is not None:
             yield finding
     for guardrail in ground.guardrails():
-        yield from _ceilings(guardrail, ground)
-        finding = _only_local(guardrail, ground)
+        taken = _taken(guardrail, ground)
+        yield from _ceilings(guardrail, taken, ground)
+        finding = _only_local(guardrail, taken, ground)
         if finding is not None:
             yield finding
 
@@ -131,11 +132,11 @@ def _targets(rule: Rule, ground: Ground) -> Iterator[Deployment]:
         yield _LOCAL
 
 
-def _ceilings(guardrail: Guardrail, ground: Ground) -> Iterator[Finding]:
+def _ceilings(guardrail: Guardrail, taken: frozenset[str], ground: Ground) -> Iterator[Finding]:
     """A ceiling that is met by nothing, or by nothing but what runs on one's own machine."""
     demands = guardrail.require
     step = _least(guardrail.match, "chat")
-    allowed = [one for one in ground.catalog.deployments if one.id not in _taken(guardrail, ground)]
+    allowed = [one for one in ground.catalog.deployments if one.id not in taken]
     if demands.max_latency_ms is not None and all(over_latency(one, demands.max_latency_ms) for one in allowed):
         message = f"No model that is known stays under max_latency_ms = {demands.max_latency_ms}, so this refuses all."
         fix = 'Raise it, or state what models take as latency_ms in [models."provider/model"].'
@@ -150,14 +151,13 @@ def _ceilings(guardrail: Guardrail, ground: Ground) -> Iterator[Finding]:
         yield Finding("ceiling_unmet", Severity.WARNING, guardrail.place, message, fix)
 
 
-def _only_local(guardrail: Guardrail, ground: Ground) -> Finding | None:
+def _only_local(guardrail: Guardrail, taken: frozenset[str], ground: Ground) -> Finding | None:
     """A guardrail that no remote model is known to satisfy, though it does not say so."""
     demands = guardrail.require
     asked = [key for key in ("regions", "zero_retention", "certifications", "vendors") if getattr(demands, key)]
     remote = [one for one in ground.catalog.deployments if not one.local]
     if not asked or demands.local or not remote or guardrail.forbid != Demands():
         return None
-    taken = _taken(guardrail, ground)
     if any(one.id not in taken for one in remote):
         return None
     message = f"No remote model is known to satisfy {listed(asked)}: under this guardrail only this machine is left."

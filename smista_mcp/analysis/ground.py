@@ -17,6 +17,9 @@ from smista_mcp.routing.names import ModelNames
 MOST_DECISIONS: Final = 4_000
 """Decisions that one analysis may make."""
 
+_COMPILING: Final = 10
+"""As how many decisions one counts for which a policy has to be compiled first."""
+
 MOST_COMPARISONS: Final = 200_000
 """Pairs of conditions that one analysis may hold against each other."""
 
@@ -56,12 +59,17 @@ class Ground:
 
     def decide_with(self, facts: Facts, policy: Policy) -> Decision | None:
         """The decision under a changed policy; ``None`` where no more may be made."""
-        self._decisions -= 1
+        self._decisions -= _COMPILING
         return Router(policy, self.catalog, self.snapshot).decide(facts) if self._decisions > 0 else None
 
     def with_guardrails(self, *guardrails: Guardrail) -> Policy:
-        """The policy with these guardrails alone."""
-        return replace(self.policy, guardrails=guardrails)
+        """The policy with these guardrails alone, and without rules: they have no say in what is eligible."""
+        return replace(self.policy, guardrails=guardrails, rules=(), defaults=())
+
+    def met(self, decision: Decision) -> tuple[Guardrail, ...]:
+        """The guardrails that a decision's step meets."""
+        names = frozenset(decision.guardrails)
+        return tuple(one for one in self.policy.guardrails if f"{one.layer.label}:{one.name}" in names)
 
     def rules(self) -> Iterator[Rule]:
         """The rules that are looked at."""
