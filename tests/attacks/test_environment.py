@@ -271,11 +271,10 @@ async def test_a_cache_that_was_written_to_make_a_gateway_local(ground: Ground, 
         "models": [["big", 9000, "", False, []]],
         "problem": "",
     }
-    for version in (1, 2, 3):
-        for table in ("findings", "silent"):
-            (cache / "discovery.json").write_text(json.dumps({"version": version, table: {_key(reach): forged}}))
-            discovery._REMEMBERED.clear()
-            await ground.attack(Step("Summarize", paths=("secrets/key",)), cache_dir=cache)
+    for version, table in ((1, "findings"), (2, "silent")):
+        (cache / "discovery.json").write_text(json.dumps({"version": version, table: {_key(reach): forged}}))
+        discovery._REMEMBERED.clear()
+        await ground.attack(Step("Summarize", paths=("secrets/key",)), cache_dir=cache)
     assert ground.cloud.requests
     assert not ground.cloud.canary
 

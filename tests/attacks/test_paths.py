@@ -289,7 +289,7 @@ async def test_swapping_a_file_for_a_link_while_steps_run(laid: Ground) -> None:
         fresh.replace(turning)
 
     with _swapping(to_link, to_file):
-        for _ in range(40):
+        for _ in range(25):
             await laid.attack(Step("Summarize", paths=("turning", "src/a.py")))
     assert not laid.cloud.canary
 
@@ -309,7 +309,7 @@ async def test_swapping_a_folder_for_a_link_while_steps_run(laid: Ground) -> Non
         parked.rename(turning)
 
     with _swapping(to_link, to_folder):
-        for path in ("turning/key", "turning", "turning/*", ".") * 10:
+        for path in ("turning/key", "turning", "turning/*", ".") * 6:
             await laid.attack(Step("Summarize", paths=(path, "src/a.py")))
     assert not laid.cloud.canary
 
@@ -330,7 +330,7 @@ async def test_swapping_a_file_for_a_link_out_of_the_workspace(laid: Ground) -> 
         fresh.replace(turning)
 
     with _swapping(to_link, to_file):
-        for _ in range(40):
+        for _ in range(25):
             await laid.attack(Step("Summarize", paths=("turning", "src/a.py")))
     assert not laid.cloud.canary
     assert not laid.ollama.canary

@@ -142,7 +142,7 @@ async def test_a_policy_as_large_as_may_be_takes_bounded_memory(ground: Ground, 
     text = ""
     pieces = []
     number = size = 0
-    while size < MAX_BYTES // 4 and number < 2000:
+    while size < MAX_BYTES // 4 and number < 1000:
         text = piece.format(number)
         pieces.append(text)
         size += len(text)
@@ -179,7 +179,7 @@ async def test_swapping_the_organisations_file_for_a_link_while_steps_run(ground
     thread = threading.Thread(target=swap)
     thread.start()
     try:
-        for _ in range(40):
+        for _ in range(25):
             await ground.attack(Step("Summarize", paths=("secrets/key",)))
     finally:
         stop.set()
