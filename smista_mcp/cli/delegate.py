@@ -19,7 +19,7 @@ def run(arguments: argparse.Namespace) -> int:
     from smista_mcp.execution.present import delegation_json, reason_text
 
     async def carry_out() -> Delegation:
-        _end_on_sigterm()
+        _end_on_signals()
         async with Engine.for_workspace(arguments.workspace) as engine:
             return await engine.delegate(step_from(arguments), on_progress=_report if _shows_progress() else None)
 
@@ -39,11 +39,12 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _end_on_sigterm() -> None:
-    """Let SIGTERM cancel the step as Ctrl-C does, so that the run is recorded and no child process is left."""
+def _end_on_signals() -> None:
+    """Let SIGTERM and a closed terminal cancel the step as Ctrl-C does: the run is recorded, no child process left."""
     task = asyncio.current_task()
     if task is not None and sys.platform != "win32":
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+        for name in (signal.SIGTERM, signal.SIGHUP):
+            asyncio.get_running_loop().add_signal_handler(name, task.cancel)
 
 
 def _shows_progress() -> bool:

@@ -11,6 +11,7 @@ import io
 import os
 import sys
 from importlib import import_module
+from pathlib import Path
 from typing import Final
 
 from smista_mcp import __version__
@@ -56,6 +57,8 @@ def main(argv: list[str] | None = None) -> int:
     if arguments.command is None:
         parser.print_help()
         return 2
+    if sys.stdout is None:
+        sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - for as long as the process lives
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # What a terminal cannot show is shown as an escape, never as a traceback.
@@ -68,6 +71,9 @@ def main(argv: list[str] | None = None) -> int:
         # Whoever read the output has seen enough (`| head`). What is still buffered must not fail again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
+    except OSError as error:
+        print(f"smista-mcp: {error}", file=sys.stderr)
+        return 1
     except SmistaError as error:
         report_error(error, as_json=getattr(arguments, "json", False))
         return error.exit_code

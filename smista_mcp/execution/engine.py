@@ -18,18 +18,18 @@ from smista_mcp import places
 from smista_mcp.catalog.prices import preload
 from smista_mcp.catalog.types import Deployment
 from smista_mcp.context.workspace import Material, read_context
-from smista_mcp.errors import LedgerError, RefusedError, RunFailedError
+from smista_mcp.errors import LedgerError, RefusedError, RunFailedError, StepError
 from smista_mcp.execution.attempt import OnProgress
 from smista_mcp.execution.chain import Walk, walk_chain
 from smista_mcp.execution.conditions import Conditions, Watch
-from smista_mcp.execution.finish import finish
+from smista_mcp.execution.finish import finish, stoppable
 from smista_mcp.execution.moment import milliseconds_since, new_run_id, now, timestamp
 from smista_mcp.facts.bound import bound_attributes
 from smista_mcp.facts.gather import check_step, gather
 from smista_mcp.facts.repository import Remotes, home_folder
 from smista_mcp.facts.session import SessionFacts
 from smista_mcp.facts.tokens import estimate_tokens
-from smista_mcp.facts.types import Attributes, Facts, Step
+from smista_mcp.facts.types import Attributes, ContextPlan, Facts, Step, in_words
 from smista_mcp.ledger.types import Run, RunOutcome
 from smista_mcp.providers.types import Call, StopReason
 from smista_mcp.routing.cost import output_limit
@@ -194,12 +194,16 @@ class Engine:
             on_progress: told in a few words how the run comes along.
 
         Raises:
-            StepError, PolicyError: as for `preview`.
+            StepError, PolicyError: as for `preview`; also where not one of the files that the step names can be read.
             RefusedError: routing found nothing that may have the step; recorded.
             RunFailedError: every deployment of the chain failed, or one in a way no other could mend; recorded.
             LedgerError: the ledger cannot be written; nothing is run that cannot be recorded.
         """
+        return await stoppable(asyncio.create_task(self._delegate(step, on_progress)))
+
+    async def _delegate(self, step: Step, on_progress: OnProgress | None) -> Delegation:
         prepared = await self._prepare(step)
+        _check_material(step, prepared.facts.context)
         # Remembered whatever becomes of it, and before anything is waited for: a step that is refused for a label must
         # not be had by asking again without.
         self._session = self._session.with_step(prepared.facts.attributes)
@@ -315,6 +319,24 @@ class Failure:
 
 _REFUSED_HINT: Final = "`smista-mcp preview` shows every candidate with its reasons; change the step or the policy"
 _FAILED_HINT: Final = "`smista-mcp explain` shows every attempt; `smista-mcp models` shows what can be reached here"
+
+
+def _check_material(step: Step, plan: ContextPlan) -> None:
+    """Without anything of what it is about, a step would only be answered by invention.
+
+    Raises:
+        StepError: the step names files, and not one of them can be read.
+    """
+    if not step.paths or plan.included or step.context.strip():
+        return
+    said = "; ".join(f"{one.path or 'an empty path'}: {in_words(one)}" for one in plan.excluded[:_MOST_NAMED])
+    raise StepError(
+        f"none of the files that the step names can be read. {said}".rstrip(". "),
+        hint="name files that are there (a new file needs no path), or pass what the step is about as context",
+    )
+
+
+_MOST_NAMED: Final = 5
 
 
 def _ended(run: Run, outcome: RunOutcome, walk: Walk, clock: float) -> Run:

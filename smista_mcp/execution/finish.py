@@ -1,8 +1,9 @@
-"""Work that is brought to its end even where the step around it is cancelled: what was spent must be recorded."""
+"""Cancellation in order: what must be recorded is recorded to its end, and what is stopped is stopped once."""
 
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TypeVar
 
 import anyio
@@ -31,4 +32,26 @@ async def finish(work: asyncio.Future[T]) -> T:
         if not work.cancelled() and (failure := work.exception()) is not None:
             cancelled.add_note(f"and meanwhile: {failure}")
         raise cancelled
+    return work.result()
+
+
+async def stoppable(work: asyncio.Task[T]) -> T:
+    """Await `work`, and pass a cancellation on to it once, however often the present task is cancelled.
+
+    A second cancellation would strike while the first is still closing connections, and leave them open.
+
+    Raises:
+        asyncio.CancelledError: the present task was cancelled; `work` has come to its end.
+    """
+    try:
+        await asyncio.wait([work])
+    except asyncio.CancelledError as error:
+        work.cancel()
+        with anyio.CancelScope(shield=True):
+            while not work.done():
+                with suppress(asyncio.CancelledError):
+                    await asyncio.wait([work])
+        if not work.cancelled() and (failure := work.exception()) is not None:
+            error.add_note(f"and meanwhile: {failure}")
+        raise
     return work.result()

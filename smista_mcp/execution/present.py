@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from smista_mcp.errors import RefusedError, RunFailedError, SmistaError
 from smista_mcp.execution.engine import Delegation, Failure
+from smista_mcp.facts.types import in_words
 from smista_mcp.ledger.types import Attempt, Run
 from smista_mcp.policy.types import JsonDict
 from smista_mcp.providers.types import StopReason
@@ -64,7 +65,7 @@ def reason_text(delegation: Delegation) -> str:
         lines.append("The answer was cut at the token limit; ask with a larger max_output_tokens for the rest.")
     elif delegation.stop is StopReason.REFUSAL:
         lines.append("The model declined to do this step.")
-    lines += [f"Left out: {one['path']} ({one['reason']})." for one in _excluded(decision)]
+    lines += _left_out(decision)
     lines += [f"Note: {note}." for note in decision.notes]
     lines.append(f"Decision {decision.decision_id}, run {run.id}.")
     return "\n".join(lines)
@@ -120,7 +121,7 @@ def _context_lines(context: JsonDict) -> Iterator[str]:
     for one in context["included"]:
         yield f"Sends: {one['path']} ({one['tokens']} tokens{', cut' if one['truncated'] else ''})"
     for one in context["excluded"]:
-        yield f"Leaves out: {one['path']} ({one['reason']}{': ' + one['detail'] if one['detail'] else ''})"
+        yield f"Leaves out: {one['path']}: {one['detail'] or one['reason'].replace('_', ' ')}"
 
 
 def _exclusion_lines(candidates: list[JsonDict]) -> Iterator[str]:
@@ -162,11 +163,15 @@ def _rule_text(decision: Decision) -> str:
     return f"{decision.rule.layer.label} rule {decision.rule.name!r}"
 
 
-def _excluded(decision: Decision) -> list[dict[str, str]]:
-    shown = [{"path": one.path, "reason": one.reason.value} for one in decision.context.excluded[:5]]
-    if more := len(decision.context.excluded) - len(shown):
-        shown.append({"path": f"{more} more files", "reason": "see the decision"})
-    return shown
+def _left_out(decision: Decision) -> list[str]:
+    excluded = decision.context.excluded
+    lines = [f"Left out: {one.path}: {in_words(one)}." for one in excluded[:_MOST_LEFT_OUT]]
+    if more := len(excluded) - len(lines):
+        lines.append(f"Left out: {more} more files; the decision names them.")
+    return lines
+
+
+_MOST_LEFT_OUT = 5
 
 
 def _as_model(attempt: Attempt) -> str:

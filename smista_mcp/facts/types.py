@@ -114,6 +114,11 @@ class ExcludedFile:
     detail: str = ""
 
 
+def in_words(excluded: ExcludedFile) -> str:
+    """Why a file stays out, for people."""
+    return excluded.detail or excluded.reason.value.replace("_", " ")
+
+
 @dataclass(frozen=True, slots=True)
 class ContextPlan:
     """What of the workspace goes into the step and what stays out."""

@@ -183,6 +183,68 @@ async def test_the_files_named_are_what_the_model_reads_and_nothing_else(
     assert reasons["src/.env"] == "restricted"
 
 
+async def test_a_step_whose_files_are_all_unreadable_is_not_answered_by_invention(
+    make_engine: MakeEngine, workspace: Path, ledger_file: Path
+) -> None:
+    (workspace / "README.md").write_text("hello")
+    async with Provider("Hello.") as server:
+        policy = f'[providers.first]\ntype = "openai-compatible"\nbase_url = "{server.url}"\n' + default("first/model")
+        async with make_engine(policy) as engine:
+            with pytest.raises(StepError, match=r"REDME\.md.*README\.md"):
+                await engine.delegate(Step("Summarize", paths=("REDME.md",)))
+            assert not ledger_file.exists()
+            passed = await engine.delegate(Step("Summarize", paths=("REDME.md",), context="the text itself"))
+    assert passed.answer == "Hello."
+    assert "Left out: REDME.md: no such file" in reason_text(passed)
+
+
+async def test_a_run_is_recorded_as_it_ended_whenever_it_is_cancelled(
+    make_engine: MakeEngine, ledger_file: Path
+) -> None:
+    async with Provider("the beginning of", hangs=True) as server:
+        policy = f'[providers.first]\ntype = "openai-compatible"\nbase_url = "{server.url}"\n' + default("first/model")
+        async with make_engine(policy) as engine:
+            await engine.preview(Step("look around first"))
+            for pause in range(40):
+                running = asyncio.create_task(engine.delegate(Step(f"Greet {pause}")))
+                await asyncio.sleep(pause / 400)
+                running.cancel()
+                await asyncio.sleep(0)
+                running.cancel()
+                with pytest.raises(asyncio.CancelledError):
+                    await running
+    ledger = await Ledger.open(ledger_file)
+    entries = [await ledger.entry(decided) for decided in await ledger.latest(100)]
+    await ledger.close()
+    outcomes = {run.outcome for entry in entries if entry for run in entry.runs}
+    assert outcomes == {RunOutcome.CANCELLED}
+
+
+async def test_who_is_told_of_progress_may_be_gone(make_engine: MakeEngine) -> None:
+    async def gone(_: str) -> None:
+        raise ConnectionError
+
+    async with Provider("Hello.") as server:
+        policy = f'[providers.first]\ntype = "openai-compatible"\nbase_url = "{server.url}"\n' + default("first/model")
+        async with make_engine(policy) as engine:
+            assert (await engine.delegate(Step("Greet"), on_progress=gone)).answer == "Hello."
+
+
+async def test_costs_in_two_currencies_are_not_added_up(make_engine: MakeEngine) -> None:
+    async with (
+        serve(whole({"data": []}), [*ANSWER[:3], Act.CUT]) as first,
+        serve(whole({"data": []}), ANSWER) as second,
+    ):
+        policy = provider("first", first.url) + provider("second", second.url) + PRICED
+        policy += f'[models."second/{MODEL}"]\ninput_price = "1"\noutput_price = "1"\ncurrency = "EUR"\n'
+        policy += default(f"first/{MODEL}", f"second/{MODEL}")
+        async with make_engine(policy) as engine:
+            delegation = await engine.delegate(Step("Greet the world"))
+    assert delegation.run.cost is None
+    assert set(delegation.run.costs or ()) == {"USD", "EUR"}
+    assert " USD and " in reason_text(delegation)
+
+
 async def test_preview_decides_as_delegate_does_and_calls_nobody(make_engine: MakeEngine, ledger_file: Path) -> None:
     async with serve(whole({"data": []}), ANSWER) as server:
         policy = provider("first", server.url) + default(f"first/{MODEL}")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from smista_mcp.errors import PolicyUntrustedError
+from smista_mcp.errors import PolicyError, PolicyUntrustedError
 from smista_mcp.policy.check import check_places
 from smista_mcp.policy.editions import RECORD
 from smista_mcp.policy.findings import Finding
@@ -57,7 +57,7 @@ def test_what_was_refused_is_not_remembered(places: Places, state: Path) -> None
     refused(places, state)
     before = (state / RECORD).read_bytes()
     places.organisation(edition(99, "x = 1"))
-    with pytest.raises(Exception, match="Unknown key"):
+    with pytest.raises(PolicyError, match="1 error in one file"):
         load_policy(places.policies, state_dir=state)
 
     assert (state / RECORD).read_bytes() == before

@@ -135,6 +135,7 @@ class Provider:
         self._hangs = hangs
         self._status = status
         self._server: asyncio.Server | None = None
+        self._serving: set[asyncio.Task[object]] = set()
         self.called = asyncio.Event()
         """Set when a call has been received and the first of the answer sent."""
         self.hung_up = asyncio.Event()
@@ -152,10 +153,19 @@ class Provider:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        """Hang up on everybody and wait for it: nothing may be left open when the loop ends."""
         assert self._server is not None
         self._server.close()
+        for task in self._serving:
+            task.cancel()
+        await asyncio.gather(*self._serving, return_exceptions=True)
+        await asyncio.sleep(0.01)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._serving.add(task)
+        task.add_done_callback(self._serving.discard)
         try:
             while head := await reader.readuntil(b"\r\n\r\n"):
                 length = next(
