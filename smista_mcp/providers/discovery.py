@@ -87,8 +87,12 @@ async def _look_at_all(reaches: tuple[Reach, ...]) -> list[Finding]:
     there = [(reach, finding) for reach, finding in zip(reaches, located, strict=True) if not finding.problem]
     if not there:
         return located
-    async with _client(any(reach.endpoint.base_url.startswith("https:") for reach, _ in there)) as client:
+    client = _client(any(reach.endpoint.base_url.startswith("https:") for reach, _ in there))
+    try:
         asked = await asyncio.gather(*(_ask(client, reach, finding) for reach, finding in there))
+    finally:
+        # Cancelled half-way through closing, the client would leave the rest of its connections open.
+        await asyncio.shield(asyncio.ensure_future(client.aclose()))
     answered = {reach.id: finding for (reach, _), finding in zip(there, asked, strict=True)}
     return [answered.get(reach.id, finding) for reach, finding in zip(reaches, located, strict=True)]
 

@@ -178,7 +178,7 @@ class Provider:
                 )
                 body = await reader.readexactly(length)
                 await self._answer(head, body, reader, writer)
-        except (asyncio.IncompleteReadError, ConnectionError):
+        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
             pass
         finally:
             writer.close()
