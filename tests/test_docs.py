@@ -16,6 +16,8 @@ from tests.server.process import Home, Provider
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+RUN_ELSEWHERE = {"policy-tools.md"}
+"""Its commands need the files that it speaks of, and are run with them in `tests.cli.test_policy_commands`."""
 _BLOCK = re.compile(r"^```(?P<kind>\w*)\n(?P<text>.*?)^```", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\]\((?!https?:)(?P<to>[^)#]+)(?:#[^)]*)?\)")
 

@@ -38,6 +38,8 @@ def run(arguments: argparse.Namespace) -> int:
         print_json({"file": str(target), "models": [one.id for one in usable], "policy": text})
     else:
         print(f"wrote {target}")
+        if not any(not one.trial for one in usable):
+            print("nothing but the trial model is here, so its rules are comments for now", file=sys.stderr)
         print('try it: smista-mcp preview "Plan the next release"', file=sys.stderr)
     return 0
 
@@ -130,7 +132,8 @@ def _price(one: Deployment) -> object:
 async def _usable(workspace: Path) -> list[Deployment]:
     from smista_mcp.execution.engine import Engine
 
-    async with Engine.for_workspace(workspace) as engine:
+    # The policy that is there is about to be replaced, perhaps because it is broken.
+    async with Engine.for_workspace(workspace, with_its_policy=False) as engine:
         conditions = await engine.conditions()
     return [one for one in conditions.catalog.deployments if one.id not in conditions.snapshot.unavailable]
 

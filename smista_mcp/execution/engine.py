@@ -110,17 +110,19 @@ class Engine:
         self._preloading = False
 
     @classmethod
-    def for_workspace(cls, start: Path) -> Engine:
+    def for_workspace(cls, start: Path, *, with_its_policy: bool = True) -> Engine:
         """An engine for the workspace around `start`, with this user's and machine's standard places and environment.
 
-        Paths of steps are taken relative to `start`, which may be a folder inside the workspace.
+        Paths of steps are taken relative to `start`, which may be a folder inside the workspace. Only whoever is about
+        to replace the workspace's own policy does without it.
         """
         from smista_mcp.policy.layers import PolicyPlaces
 
         workspace = places.find_workspace(start)
+        standard = PolicyPlaces.standard(workspace)
         return cls(
             workspace,
-            PolicyPlaces.standard(workspace),
+            standard if with_its_policy else replace(standard, workspace=None),
             start=start,
             environment=os.environ,
             ledger_file=places.ledger_file(),

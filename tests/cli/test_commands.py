@@ -216,6 +216,44 @@ async def test_init_writes_a_policy_that_loads_and_names_what_is_here(home: Home
     assert decided["rule"]["layer"] == (Layer.WORKSPACE if environment else Layer.BUILTIN).label
 
 
+async def test_init_can_replace_a_policy_that_is_broken(home: Home) -> None:
+    (home.workspace / ".smista").mkdir()
+    (home.workspace / ".smista" / "policy.toml").write_text("this is = = no policy")
+    assert (await smista(home, "init")).code == 2
+    replaced = await smista(home, "init", "--force")
+    assert replaced.code == 0, replaced.err
+    assert "comments for now" in replaced.err
+    assert (await smista(home, "check")).code == 0
+
+
+async def test_a_refusal_says_why_in_one_place(home: Home) -> None:
+    home.policy.write_text(
+        '[[routing.rules]]\nname = "mine"\npriority = 1\nmodel = "ollama/qwen2.5-coder:7b"\nlocal_only = true\n'
+    )
+    refused = await smista(home, "delegate", "Say something")
+    assert refused.code == 4
+    assert "'mine'" in refused.err
+    assert "no server at 127.0.0.1:11434" in refused.err
+
+
+async def test_the_users_own_route_is_named_where_it_cannot_be_served(home: Home) -> None:
+    home.policy.write_text('[routing.default]\nmodel = "openai/gpt-5.5"\n')
+    shown = (await smista(home, "preview", "Say something", "--json")).json()
+    assert "default route of the user policy: openai/gpt-5.5: no key: set OPENAI_API_KEY" in shown["why"]
+
+
+async def test_a_workspace_that_is_not_there_is_no_workspace(home: Home) -> None:
+    ended = await smista(home, "preview", "Say something", "--workspace", str(home.workspace / "gone"))
+    assert ended.code == 2
+    assert "is no folder" in ended.err
+
+
+async def test_what_a_terminal_cannot_show_is_shown_as_an_escape(home: Home) -> None:
+    ended = await smista(home, "policy", "explain", "Überblick → Plan", PYTHONIOENCODING="ascii")
+    assert ended.code in (0, 4)
+    assert "Traceback" not in ended.err
+
+
 async def test_a_step_from_a_subfolder_is_under_the_repositorys_policy(home: Home) -> None:
     (home.workspace / ".smista").mkdir()
     (home.workspace / ".smista" / "policy.toml").write_text(
