@@ -29,7 +29,11 @@ def blocks(document: Path, *kinds: str) -> list[str]:
 def shown_commands() -> list[str]:
     """Command lines of this program in the documents' blocks, each once, without what starts it."""
     lines = (
-        line for document in DOCUMENTS for text in blocks(document, "", "sh", "console") for line in text.splitlines()
+        line
+        for document in DOCUMENTS
+        if document.name not in RUN_ELSEWHERE
+        for text in blocks(document, "", "sh", "console")
+        for line in text.splitlines()
     )
     found = (line.removeprefix("$ ").removeprefix("uv run ") for line in lines)
     return sorted({line.split("  #")[0].strip() for line in found if line.startswith("smista-mcp ")})
