@@ -152,7 +152,7 @@ GROUP: Final = Table(
     {
         "models": Key(
             "The models, as provider/model or provider/*, in the order in which they are tried.",
-            'models = ["anthropic/claude-opus-4-5", "openai/gpt-5.5"]',
+            'models = ["anthropic/claude-opus-5-5", "openai/gpt-5.5"]',
             some(TEXT),
             required=True,
         ),
