@@ -15,8 +15,8 @@ from smista_mcp.providers.types import (
     Activity,
     Call,
     FailureClass,
-    ListedModel,
     ProviderError,
+    ServedModel,
     StopReason,
     Target,
     TextDelta,
@@ -56,7 +56,7 @@ class Anthropic:
         """See `DialectModule.stream`."""
         return converse(client, target, call, timeouts, ask=_ask, read=_read)
 
-    async def list_models(self, client: httpx2.AsyncClient, target: Target, timeout: float) -> tuple[ListedModel, ...]:
+    async def list_models(self, client: httpx2.AsyncClient, target: Target, timeout: float) -> tuple[ServedModel, ...]:
         """See `DialectModule.list_models`. The capability ``tools`` is given to every model: all of them have it."""
         url = address(target.base_url, "/models", version=_VERSION, limit="1000")
         body = await fetch_list(client, target, url, _headers(target, "application/json"), timeout)
@@ -66,9 +66,9 @@ class Anthropic:
         return tuple(_listed(name, entry) for entry in entries if (name := text_at(entry, "id")))
 
 
-def _listed(name: str, entry: object) -> ListedModel:
+def _listed(name: str, entry: object) -> ServedModel:
     stated = {ours for theirs, ours in _CAPABILITIES.items() if at(entry, "capabilities", theirs, "supported") is True}
-    return ListedModel(
+    return ServedModel(
         name=name,
         context_window=count_at(entry, "max_input_tokens") or count_at(entry, "meta", "n_ctx"),  # llama.cpp's own
         capabilities=frozenset(stated | {"tools"}) if text_at(entry, "type") == "model" else frozenset(stated),

@@ -133,6 +133,9 @@ async def _ask(client: httpx2.AsyncClient, reach: Reach, located: Finding) -> Fi
                 models = await _listed(client, reach, base_url)
     except TimeoutError:
         return replace(located, problem=f"the server at {place} did not answer within {ANSWER_S:g} s")
+    if models is not None:
+        # A name that is no text, or holds what no terminal should be sent, could be neither asked for nor recorded.
+        models = tuple(one for one in models if one.name.isprintable())
     found = replace(located, reachable=True, kind=kind, models=models)
     if reach.expects is not None and kind is not reach.expects:
         return replace(found, problem=f"the server at {place} is not {NAMES[reach.expects]}")
@@ -148,9 +151,7 @@ async def _listed(client: httpx2.AsyncClient, reach: Reach, base_url: str) -> tu
         found = await dialect_for(reach.dialect).list_models(client, Target(base_url, None, {}), ANSWER_S)
     except ProviderError:
         return None
-    return tuple(
-        ServedModel(one.name, one.context_window, one.parameters, one.remote, one.capabilities) for one in found
-    )
+    return found
 
 
 def _look_into(gguf: str) -> Finding:

@@ -23,8 +23,8 @@ from smista_mcp.providers.types import (
     Call,
     Event,
     FailureClass,
-    ListedModel,
     ProviderError,
+    ServedModel,
     Target,
     TextDelta,
     Timeouts,
@@ -113,7 +113,7 @@ class Embedded:
                 FailureClass.CONNECT, f"{error} ({error.hint})" if error.hint else str(error)
             ) from error
 
-    async def list_models(self, client: httpx2.AsyncClient, target: Target, timeout: float) -> tuple[ListedModel, ...]:
+    async def list_models(self, client: httpx2.AsyncClient, target: Target, timeout: float) -> tuple[ServedModel, ...]:
         """The one model there is at `target`. Nothing is fetched or started for it.
 
         Raises:
@@ -121,8 +121,8 @@ class Embedded:
         """
         path = _path_of(target)
         if path is None:
-            return (ListedModel(EMBEDDED_MODEL, CONTEXT_WINDOW, parameters="135M"),)
-        return (ListedModel(path.stem, await asyncio.to_thread(_window_of, path)),)
+            return (ServedModel(EMBEDDED_MODEL, CONTEXT_WINDOW, parameters="135M"),)
+        return (ServedModel(path.stem, await asyncio.to_thread(_window_of, path)),)
 
     async def aclose(self) -> None:
         """End all processes. A later call starts them again."""

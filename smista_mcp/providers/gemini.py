@@ -18,8 +18,8 @@ from smista_mcp.providers.types import (
     Activity,
     Call,
     FailureClass,
-    ListedModel,
     ProviderError,
+    ServedModel,
     StopReason,
     Target,
     TextDelta,
@@ -53,7 +53,7 @@ class Gemini:
         """See `DialectModule.stream`."""
         return converse(client, target, call, timeouts, ask=_ask, read=_read, refine=_refine)
 
-    async def list_models(self, client: httpx2.AsyncClient, target: Target, timeout: float) -> tuple[ListedModel, ...]:
+    async def list_models(self, client: httpx2.AsyncClient, target: Target, timeout: float) -> tuple[ServedModel, ...]:
         """See `DialectModule.list_models`. Only models that generate content."""
         url = address(target.base_url, "/models", version=_VERSION, pageSize="1000")
         body = await fetch_list(client, target, url, _headers(target, "application/json"), timeout)
@@ -61,7 +61,7 @@ class Gemini:
         if not isinstance(entries, list):
             raise ProviderError(FailureClass.BAD_RESPONSE, "the server's reply is no list of models")
         return tuple(
-            ListedModel(
+            ServedModel(
                 name=name.removeprefix("models/"),
                 context_window=count_at(entry, "inputTokenLimit"),
                 capabilities=frozenset({"reasoning"} if at(entry, "thinking") is True else ()),

@@ -18,8 +18,8 @@ from smista_mcp.providers.types import (
     Activity,
     Call,
     FailureClass,
-    ListedModel,
     ProviderError,
+    ServedModel,
     StopReason,
     Target,
     TextDelta,
@@ -55,7 +55,7 @@ class Ollama:
         """See `DialectModule.stream`."""
         return converse(client, target, call, timeouts, ask=_ask, read=_read)
 
-    async def list_models(self, client: httpx2.AsyncClient, target: Target, timeout: float) -> tuple[ListedModel, ...]:
+    async def list_models(self, client: httpx2.AsyncClient, target: Target, timeout: float) -> tuple[ServedModel, ...]:
         """See `DialectModule.list_models`. A model is remote where Ollama names its host, or its tag says ``cloud``."""
         headers = headers_for(target, accept="application/json", **bearer(target))
         body = await fetch_list(client, target, address(_root(target), "/api/tags"), headers, timeout)
@@ -67,10 +67,10 @@ class Ollama:
         )
 
 
-def _listed(name: str, entry: object) -> ListedModel:
+def _listed(name: str, entry: object) -> ServedModel:
     stated = [one for one in list_at(entry, "capabilities") if isinstance(one, str)]
     tag = name.rpartition(":")[2].lower()
-    return ListedModel(
+    return ServedModel(
         name=name,
         context_window=count_at(entry, "details", "context_length") or count_at(entry, "context_length") or None,
         parameters=text_at(entry, "details", "parameter_size"),

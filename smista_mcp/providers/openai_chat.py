@@ -19,7 +19,7 @@ from smista_mcp.providers.types import Activity, Call, StopReason, Target, TextD
 if TYPE_CHECKING:
     import httpx2
 
-    from smista_mcp.providers.types import Event, ListedModel, Timeouts
+    from smista_mcp.providers.types import Event, ServedModel, Timeouts
 
 _STOPS: Final = {"length": StopReason.MAX_TOKENS, "content_filter": StopReason.REFUSAL}
 _OPENAI_HOSTS: Final = (".openai.com", ".openai.azure.com", ".cognitiveservices.azure.com")
@@ -42,7 +42,7 @@ class OpenAIChat:
         """See `DialectModule.stream`."""
         return converse(client, target, call, timeouts, ask=_ask, read=_read)
 
-    async def list_models(self, client: httpx2.AsyncClient, target: Target, timeout: float) -> tuple[ListedModel, ...]:
+    async def list_models(self, client: httpx2.AsyncClient, target: Target, timeout: float) -> tuple[ServedModel, ...]:
         """See `DialectModule.list_models`."""
         return await list_openai_models(client, target, timeout)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from smista_mcp.providers.exchange import fetch_list
 from smista_mcp.providers.http import address, bearer, headers_for
 from smista_mcp.providers.peek import at, count_at, list_at, text_at
-from smista_mcp.providers.types import FailureClass, ListedModel, ProviderError
+from smista_mcp.providers.types import FailureClass, ProviderError, ServedModel
 
 if TYPE_CHECKING:
     import httpx2
@@ -37,7 +37,7 @@ _FLAGS: Final = {"function_calling": "tools", "vision": "vision", "reasoning": "
 """Mistral's ``capabilities``."""
 
 
-async def list_openai_models(client: httpx2.AsyncClient, target: Target, timeout: float) -> tuple[ListedModel, ...]:
+async def list_openai_models(client: httpx2.AsyncClient, target: Target, timeout: float) -> tuple[ServedModel, ...]:
     """The models at ``/models``, in the server's order, each once. Raises as `DialectModule.list_models`."""
     url = address(target.base_url, "/models", version=VERSION, bare_only=True)
     headers = headers_for(target, accept="application/json", **bearer(target))
@@ -49,10 +49,10 @@ async def list_openai_models(client: httpx2.AsyncClient, target: Target, timeout
     return tuple(listed.values())
 
 
-def _listed(name: str, entry: object) -> ListedModel:
+def _listed(name: str, entry: object) -> ServedModel:
     windows = (count_at(entry, *path) for path in _WINDOWS)
     parameters = count_at(entry, "meta", "n_params")
-    return ListedModel(
+    return ServedModel(
         name=name,
         context_window=next((window for window in windows if window), None),
         parameters=_in_words(parameters) if parameters else "",

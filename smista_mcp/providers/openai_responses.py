@@ -18,7 +18,7 @@ from smista_mcp.providers.types import Activity, Call, StopReason, Target, TextD
 if TYPE_CHECKING:
     import httpx2
 
-    from smista_mcp.providers.types import Event, ListedModel, Timeouts
+    from smista_mcp.providers.types import Event, ServedModel, Timeouts
 
 _INCOMPLETE: Final = {"max_output_tokens": StopReason.MAX_TOKENS, "content_filter": StopReason.REFUSAL}
 
@@ -38,7 +38,7 @@ class OpenAIResponses:
         """See `DialectModule.stream`."""
         return converse(client, target, call, timeouts, ask=_ask, read=_read)
 
-    async def list_models(self, client: httpx2.AsyncClient, target: Target, timeout: float) -> tuple[ListedModel, ...]:
+    async def list_models(self, client: httpx2.AsyncClient, target: Target, timeout: float) -> tuple[ServedModel, ...]:
         """See `DialectModule.list_models`."""
         return await list_openai_models(client, target, timeout)
 

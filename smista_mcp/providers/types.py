@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
+from smista_mcp.catalog.types import ServedModel as ServedModel
 from smista_mcp.errors import SmistaError
 from smista_mcp.policy.types import Effort
 
@@ -155,19 +156,6 @@ Event = TextDelta | Activity | Reply
 
 
 @dataclass(frozen=True, slots=True)
-class ListedModel:
-    """A model that a server says it has."""
-
-    name: str
-    context_window: int | None = None
-    parameters: str = ""
-    """As the server puts it, e.g. ``7.6B``."""
-    remote: bool = False
-    """The server itself sends calls for this model elsewhere."""
-    capabilities: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
 class Target:
     """A provider's endpoint with its secret resolved. Its ``repr`` hides the key and the headers' values."""
 
@@ -197,7 +185,7 @@ class DialectModule(Protocol):
         """
         ...
 
-    async def list_models(self, client: httpx2.AsyncClient, target: Target, timeout: float) -> tuple[ListedModel, ...]:
+    async def list_models(self, client: httpx2.AsyncClient, target: Target, timeout: float) -> tuple[ServedModel, ...]:
         """The models that the server says it has.
 
         Raises:

@@ -21,9 +21,9 @@ from smista_mcp.providers.types import (
     Call,
     Event,
     FailureClass,
-    ListedModel,
     ProviderError,
     Reply,
+    ServedModel,
     StopReason,
     Target,
     TextDelta,
@@ -306,8 +306,8 @@ async def test_its_model_is_listed_without_fetching_or_starting_anything(
 
     embedded = Embedded(obtain=never)
     default = await embedded.list_models(client, Target("embedded:", None, {}), 1.0)
-    assert default == (ListedModel(EMBEDDED_MODEL, 8192, parameters="135M"),)
-    assert await embedded.list_models(client, at(speaking), 1.0) == (ListedModel("speaking", 4096),)
+    assert default == (ServedModel(EMBEDDED_MODEL, 8192, parameters="135M"),)
+    assert await embedded.list_models(client, at(speaking), 1.0) == (ServedModel("speaking", 4096),)
     assert not embedded._processes
 
 

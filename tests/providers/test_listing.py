@@ -7,7 +7,7 @@ import pytest
 
 from smista_mcp.catalog.types import Dialect
 from smista_mcp.providers.registry import dialect_for
-from smista_mcp.providers.types import FailureClass, ListedModel, ProviderError, Target
+from smista_mcp.providers.types import FailureClass, ProviderError, ServedModel, Target
 from tests.providers.conftest import KEY
 from tests.providers.scripted import Act, Drip, Script, Seen, head, serve, whole
 from tests.providers.vendors import VENDORS, Vendor
@@ -19,26 +19,26 @@ every_vendor = pytest.mark.parametrize("vendor", VENDORS, ids=str)
 
 async def _list(
     client: httpx2.AsyncClient, dialect: Dialect, script: Script, timeout: float = 60
-) -> tuple[tuple[ListedModel, ...], Seen]:
+) -> tuple[tuple[ServedModel, ...], Seen]:
     async with serve(script) as served:
         listed = await dialect_for(dialect).list_models(client, Target(served.url, KEY, {}), timeout)
         return listed, served.requests[-1]
 
 
-LISTS: list[tuple[str, Dialect, str, object, tuple[ListedModel, ...]]] = [
+LISTS: list[tuple[str, Dialect, str, object, tuple[ServedModel, ...]]] = [
     (
         "OpenAI",
         Dialect.OPENAI_RESPONSES,
         "/v1/models",
         {"object": "list", "data": [{"id": "gpt-5", "object": "model", "created": 1, "owned_by": "system"}]},
-        (ListedModel("gpt-5"),),
+        (ServedModel("gpt-5"),),
     ),
     (
         "vLLM",
         Dialect.OPENAI_CHAT,
         "/v1/models",
         {"object": "list", "data": [{"id": "Qwen/Qwen3-8B", "max_model_len": 40960, "root": "Qwen/Qwen3-8B"}]},
-        (ListedModel("Qwen/Qwen3-8B", 40960),),
+        (ServedModel("Qwen/Qwen3-8B", 40960),),
     ),
     (
         "llama.cpp",
@@ -48,7 +48,7 @@ LISTS: list[tuple[str, Dialect, str, object, tuple[ListedModel, ...]]] = [
             "models": [{"name": "q.gguf"}],
             "data": [{"id": "q.gguf", "meta": {"n_ctx": 8192, "n_ctx_train": 32768, "n_params": 7615616512}}],
         },
-        (ListedModel("q.gguf", 8192, "7.6B"),),
+        (ServedModel("q.gguf", 8192, "7.6B"),),
     ),
     (
         "OpenRouter",
@@ -64,7 +64,7 @@ LISTS: list[tuple[str, Dialect, str, object, tuple[ListedModel, ...]]] = [
                 }
             ]
         },
-        (ListedModel("acme/one", 200000, capabilities=frozenset({"tools", "reasoning", "json", "vision"})),),
+        (ServedModel("acme/one", 200000, capabilities=frozenset({"tools", "reasoning", "json", "vision"})),),
     ),
     (
         "Mistral",
@@ -75,9 +75,9 @@ LISTS: list[tuple[str, Dialect, str, object, tuple[ListedModel, ...]]] = [
                 {"id": "m", "max_context_length": 131072, "capabilities": {"function_calling": True, "vision": False}}
             ]
         },
-        (ListedModel("m", 131072, capabilities=frozenset({"tools"})),),
+        (ServedModel("m", 131072, capabilities=frozenset({"tools"})),),
     ),
-    ("Together", Dialect.OPENAI_CHAT, "/v1/models", [{"id": "t", "context_length": 4096}], (ListedModel("t", 4096),)),
+    ("Together", Dialect.OPENAI_CHAT, "/v1/models", [{"id": "t", "context_length": 4096}], (ServedModel("t", 4096),)),
     (
         "Anthropic",
         Dialect.ANTHROPIC,
@@ -94,7 +94,7 @@ LISTS: list[tuple[str, Dialect, str, object, tuple[ListedModel, ...]]] = [
             ],
             "has_more": False,
         },
-        (ListedModel("claude-opus-5-5", 1000000, capabilities=frozenset({"reasoning", "vision", "tools"})),),
+        (ServedModel("claude-opus-5-5", 1000000, capabilities=frozenset({"reasoning", "vision", "tools"})),),
     ),
     (
         "Gemini",
@@ -111,7 +111,7 @@ LISTS: list[tuple[str, Dialect, str, object, tuple[ListedModel, ...]]] = [
                 {"name": "models/gemini-embedding-2", "supportedGenerationMethods": ["embedContent"]},
             ]
         },
-        (ListedModel("gemini-3.8-flash", 1048576, capabilities=frozenset({"reasoning"})),),
+        (ServedModel("gemini-3.8-flash", 1048576, capabilities=frozenset({"reasoning"})),),
     ),
     (
         "Ollama",
@@ -128,12 +128,12 @@ LISTS: list[tuple[str, Dialect, str, object, tuple[ListedModel, ...]]] = [
             ]
         },
         (
-            ListedModel("qwen2.5-coder:7b", 32768, "7.6B"),
-            ListedModel("gpt-oss:120b-cloud", remote=True),
-            ListedModel("kimi-k2:1t-cloud", remote=True),
-            ListedModel("glm-5:cloud", remote=True),
-            ListedModel("mine:latest", remote=True),
-            ListedModel("cloudy:8b", capabilities=frozenset({"tools", "reasoning", "vision"})),
+            ServedModel("qwen2.5-coder:7b", 32768, "7.6B"),
+            ServedModel("gpt-oss:120b-cloud", remote=True),
+            ServedModel("kimi-k2:1t-cloud", remote=True),
+            ServedModel("glm-5:cloud", remote=True),
+            ServedModel("mine:latest", remote=True),
+            ServedModel("cloudy:8b", capabilities=frozenset({"tools", "reasoning", "vision"})),
         ),
     ),
 ]
@@ -143,7 +143,7 @@ LISTS: list[tuple[str, Dialect, str, object, tuple[ListedModel, ...]]] = [
     ("dialect", "path", "body", "wanted"), [row[1:] for row in LISTS], ids=[row[0] for row in LISTS]
 )
 async def test_a_servers_own_list_is_understood(
-    client: httpx2.AsyncClient, dialect: Dialect, path: str, body: object, wanted: tuple[ListedModel, ...]
+    client: httpx2.AsyncClient, dialect: Dialect, path: str, body: object, wanted: tuple[ServedModel, ...]
 ) -> None:
     listed, request = await _list(client, dialect, whole(body))
     assert listed == wanted
