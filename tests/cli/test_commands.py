@@ -216,6 +216,13 @@ async def test_init_writes_a_policy_that_loads_and_names_what_is_here(home: Home
     assert decided["rule"]["layer"] == (Layer.WORKSPACE if environment else Layer.BUILTIN).label
 
 
+async def test_serve_can_say_what_it_would_offer(home: Home) -> None:
+    shown = (await smista(home, "serve", "--json")).json()
+    assert [one["name"] for one in shown["tools"]] == ["delegate_step", "route_preview"]
+    assert "delegate_step" in shown["instructions"][:250]
+    assert shown["version"]
+
+
 async def test_init_can_replace_a_policy_that_is_broken(home: Home) -> None:
     (home.workspace / ".smista").mkdir()
     (home.workspace / ".smista" / "policy.toml").write_text("this is = = no policy")
