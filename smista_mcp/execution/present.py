@@ -8,7 +8,7 @@ from decimal import Decimal
 from smista_mcp.errors import RefusedError, RunFailedError, SmistaError
 from smista_mcp.execution.engine import Delegation, Failure
 from smista_mcp.facts.types import in_words
-from smista_mcp.ledger.types import Attempt, Run
+from smista_mcp.ledger.types import Attempt, Run, RunOutcome
 from smista_mcp.policy.types import JsonDict
 from smista_mcp.providers.types import StopReason
 from smista_mcp.routing.decision import Decision
@@ -78,6 +78,8 @@ def decision_text(record: JsonDict) -> str:
 
 def run_text(run: Run) -> str:
     """A recorded run for reading: one line for it and one for each attempt."""
+    if run.outcome is RunOutcome.RUNNING:
+        return f"Run {run.id}: begun {run.started_at}, no end recorded: it is still running, or its process was killed"
     lines = [f"Run {run.id}: {run.outcome.value} in {_seconds(run.duration_ms)}, {_cost_text(run)}"]
     for number, one in enumerate(run.attempts, 1):
         state = f"failed: {one.failure}: {one.detail}" if one.failure else f"answered{_as_model(one)}"

@@ -44,6 +44,7 @@ class Ledger:
         self._writing = engine.execution_options(**{_WRITES: True})
         self._path = path
         self._last_packed: dict[type, tuple[object, str, bytes]] = {}
+        self._file: tuple[int, int] | None = None
         self._stored: set[str] = set()
         """Digests that this process knows to be in `packed`."""
 
@@ -93,6 +94,7 @@ class Ledger:
             "snapshot": pack(inputs.snapshot),
         }
         shared = {"policy": self._packed(inputs.policy), "catalog": self._packed(inputs.catalog)}
+        await self._follow()
         entry |= {column: name for column, (name, _) in shared.items()}
         missing = [{"digest": name, "body": body} for name, body in shared.values() if name not in self._stored]
         try:
@@ -177,6 +179,19 @@ class Ledger:
             snapshot=unpack(Snapshot, row[1]),
         )
 
+    async def _follow(self) -> None:
+        """Begin a new ledger where the file was moved away under us, as the hint of our own errors advises: what is
+        written into a file without a name is lost."""
+        if _identity(self._path) == self._file:
+            return
+        await self._engine.dispose()
+        self._stored.clear()
+        _create(self._path)
+        try:
+            await self._prepare()
+        except _FAILURES as error:
+            raise self._failed("open", error) from None
+
     def _packed(self, value: Policy | Catalog) -> tuple[str, bytes]:
         """Digest and bytes; packing a catalog takes milliseconds, and the next step mostly has the same one."""
         found = self._last_packed.get(type(value))
@@ -200,6 +215,7 @@ class Ledger:
         """Make the tables where there are none; only then is anything written."""
         async with self._engine.connect() as connection:
             version = await _version(connection)
+        self._file = _identity(self._path)
         if version == 0:
             async with self._writing.begin() as connection:
                 version = await _version(connection)  # another process may have been quicker
@@ -230,6 +246,15 @@ _HINT = "the ledger must be a writable file of this user; move a damaged one awa
 
 async def _version(connection: AsyncConnection) -> int:
     return int((await connection.execute(sa.text("PRAGMA user_version"))).scalar_one())
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Which file stands under `path`; ``None`` where none does."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _create(path: Path) -> None:

@@ -170,6 +170,20 @@ async def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
         await Ledger.open(tmp_path / "file" / "ledger.sqlite3")
 
 
+async def test_a_file_that_is_moved_away_under_an_open_ledger_is_begun_anew(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite3"
+    ledger = await Ledger.open(path)
+    await record(ledger, run("r_1", "d_1"))
+    for leftover in tmp_path.glob("ledger.sqlite3*"):
+        leftover.rename(tmp_path / f"old-{leftover.name}")
+    await record(ledger, run("r_2", "d_2"))
+    await ledger.close()
+    reopened = await Ledger.open(path)
+    assert await reopened.latest(5) == ("d_2",)
+    assert await reopened.inputs("d_2") == INPUTS
+    await reopened.close()
+
+
 _WRITER = """
 import asyncio, sys
 from pathlib import Path
