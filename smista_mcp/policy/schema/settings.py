@@ -174,10 +174,18 @@ IDENTITY: Final = Table(
 REPOSITORY: Final = Table(
     "What is bound to a repository, known by its remote or its folder.",
     {
-        "remote": Key("Its remote, as host/owner/name; `*` stands for anything.", 'remote = "github.com/acme/*"',
-                      some(TEXT)),
-        "path": Key("Its folder, absolute; `~` is the user's home, `*` anything.", 'path = "~/work/acme/*"',
-                    some(TEXT)),
+        "remote": Key(
+            "Its remote, as host/owner/name; `*` stands for anything. A repository claims its remotes itself, so what is "
+            "known by a remote only narrows.",
+            'remote = "github.com/acme/*"',
+            some(TEXT),
+        ),
+        "path": Key(
+            "Its folder, absolute, with all below it; `~` is the home folder, `*` anything within one name, `**` any "
+            "folders. What is known by a folder also grants.",
+            'path = "~/acme/*"',
+            some(TEXT),
+        ),
         "labels": Key("Labels of every step there.", 'labels = ["regulated"]', some(TEXT)),
         "data": Key("Classes of data that every step there holds.", 'data = ["personal"]', some(TEXT)),
         **_WHO,
