@@ -175,8 +175,8 @@ REPOSITORY: Final = Table(
     "What is bound to a repository, known by its remote or its folder.",
     {
         "remote": Key(
-            "Its remote, as host/owner/name; `*` stands for anything. A repository claims its remotes itself, so what is "
-            "known by a remote only narrows.",
+            "Its remote, as host/owner/name; `*` stands for anything. A repository claims its remotes itself, so what "
+            "is known by a remote only narrows.",
             'remote = "github.com/acme/*"',
             some(TEXT),
         ),
