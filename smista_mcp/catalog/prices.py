@@ -99,6 +99,10 @@ def preload() -> None:
     _snapshot()
 
 
+_read_before: tuple[tuple[object, ...], dict[str, Listing]] | None = None
+"""Which file was read last, and its figures."""
+
+
 class PriceFile:
     """Figures from the list, kept in one file under the cache directory.
 
@@ -130,7 +134,21 @@ class PriceFile:
         return {key: self._known[key] for key in keys if key in self._known}
 
     def _read(self) -> dict[str, Listing]:
-        found = None if self._path is None else read_json(self._path)
+        """The file's figures; read anew only where it is another file than last time, since every step asks."""
+        global _read_before
+        if self._path is None:
+            return {}
+        try:
+            found = self._path.stat()
+        except OSError:
+            return {}
+        key = (self._path, found.st_ino, found.st_mtime_ns, found.st_size, self._stamp)
+        if _read_before is None or _read_before[0] != key:
+            _read_before = (key, self._parsed(self._path))
+        return dict(_read_before[1])
+
+    def _parsed(self, path: Path) -> dict[str, Listing]:
+        found = read_json(path)
         if not isinstance(found, dict) or found.get("stamp") != self._stamp:
             return {}
         entries = found.get("listings")
