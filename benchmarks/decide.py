@@ -21,7 +21,7 @@ from random import Random
 
 from smista_mcp.catalog.types import Catalog, Deployment, Dialect, Endpoint, Price, Snapshot
 from smista_mcp.facts.types import Facts, Intent, IntentSource, PathFact, Source
-from smista_mcp.policy.types import BUILTIN_INTENTS, Layer, Match, Pick, Place, Policy, Rule, Target
+from smista_mcp.policy.types import BUILTIN_INTENTS, Demands, Guardrail, Layer, Match, Pick, Place, Policy, Rule, Target
 from smista_mcp.routing.decide import Router
 
 SIZES = ((20, 10), (200, 30), (1_000, 50), (10_000, 100))
@@ -30,7 +30,7 @@ ROUNDS = 25
 
 
 def make_policy(chance: Random, rules: int, models: list[str]) -> Policy:
-    """Rules as people write them: half by intent, a third by paths too, some by skill; most name a model."""
+    """Rules as people write them, and a guardrail for every ten: half by intent, a third by paths too, some by skill; most name a model."""
     made = []
     for order in range(rules):
         folder = f"src/module{order}/**"
@@ -43,8 +43,25 @@ def make_policy(chance: Random, rules: int, models: list[str]) -> Policy:
             match = Match(intent=match.intent or ("review",), paths=(folder,))
         target = Target(model=chance.choice(models)) if order % 3 else Target(pick=Pick.CHEAPEST, min_quality=50)
         made.append(Rule(f"rule {order}", Layer.WORKSPACE, order, match, target, Place("policy.toml", order)))
+    guardrails = [
+        Guardrail(
+            name=f"guardrail {order}",
+            layer=Layer.ORGANISATION,
+            order=order,
+            match=Match(paths=(f"src/module{order}/secret/**",)) if order % 2 else Match(labels=(f"label-{order}",)),
+            place=Place("policy.toml", order),
+            require=Demands(local=True),
+        )
+        for order in range(rules // 10)
+    ]
     last = Rule("the rest", Layer.BUILTIN, 0, Match(), Target(pick=Pick.CHEAPEST), Place("default.toml", 1))
-    return Policy("benchmark", "0" * 64, rules=(*made, last), restricted_paths=("secrets/**", "*.pem"))
+    return Policy(
+        "benchmark",
+        "0" * 64,
+        rules=(*made, last),
+        guardrails=tuple(guardrails),
+        restricted_paths=("secrets/**", "*.pem"),
+    )
 
 
 def make_catalog(chance: Random, models: list[str]) -> Catalog:

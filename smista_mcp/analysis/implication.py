@@ -6,7 +6,7 @@ from dataclasses import fields
 from typing import Final
 
 from smista_mcp.policy.types import Match, Rule
-from smista_mcp.routing.rules import literal_folder
+from smista_mcp.routing.index import literal_folder
 
 _NUMBERS: Final = ("min_tokens", "max_tokens")
 _LISTS: Final = tuple(one.name for one in fields(Match) if one.name not in (*_NUMBERS, "paths", "repo"))

@@ -64,7 +64,9 @@ def given_facts(given: Given, policy: Policy) -> Facts:
         data=given.data,
         model=given.model,
     )
-    tokens = given.tokens if given.tokens is not None else max(USUAL_TOKENS, estimate_tokens(given.task))
+    tokens = given.tokens
+    if tokens is None:
+        tokens = estimate_tokens(given.task) if given.task and not given.paths else USUAL_TOKENS
     facts = gather(step, policy, path_facts=[path_fact(one) for one in given.paths], input_tokens=tokens)
     bound = {name: _bound(getattr(given, name)) for name in (*SINGLE, "user")}
     repo = Values(bound=frozenset({given.repo.casefold()})) if given.repo else Values()

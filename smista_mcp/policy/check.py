@@ -22,7 +22,7 @@ from smista_mcp.policy.layers import (
 )
 from smista_mcp.policy.meaning import KnownModel, ties
 from smista_mcp.policy.trust import OrganisationPlace
-from smista_mcp.policy.types import Layer, Place
+from smista_mcp.policy.types import Layer, Match, Place
 
 _WORKSPACE_FILE: Final = (".smista", "policy.toml")
 
@@ -61,11 +61,15 @@ def check_places(
     if not has_errors(reading.findings):
         policy, conflicts = merge(reading.files)
         found.extend(conflicts)
-        if not policy.defaults:
+        if not policy.defaults and all(_states_something(rule.match) for rule in policy.rules):
             message = "No layer has a [routing.default]: a step that no rule matches is refused."
             fix = 'Write for example: [routing.default] and below it model = "ollama/qwen2.5-coder".'
             found.append(Finding("no_default", Severity.WARNING, Place(policy.layers[0][1]), message, fix))
     return in_order(found)
+
+
+def _states_something(match: Match) -> bool:
+    return match != Match()
 
 
 def _layer(path: Path) -> Layer | None:

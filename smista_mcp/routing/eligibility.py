@@ -11,6 +11,7 @@ from smista_mcp.facts.types import Facts
 from smista_mcp.policy.types import Permission, Policy, Tool
 from smista_mcp.routing.decision import Candidate, Reason, ReasonCode
 from smista_mcp.routing.guardrails import CompiledGuardrail, strictest
+from smista_mcp.routing.index import MatchIndex
 from smista_mcp.routing.likeness import Likeness
 from smista_mcp.routing.limits import ASSUMED_WINDOW, LEAST_OUTPUT
 from smista_mcp.routing.names import ModelNames
@@ -51,6 +52,8 @@ class Eligibility:
         self._restricted = PathPatterns(policy.restricted_paths, fold_case=True)
         likeness = Likeness(catalog, policy.groups)
         self._guardrails = tuple(CompiledGuardrail(one, policy, catalog, names, likeness) for one in policy.guardrails)
+        # Guardrails try every path pattern case-folded too, see `Reading.TAKE`.
+        self._index = MatchIndex([one.match for one in policy.guardrails], [True] * len(policy.guardrails))
         self._deployments = tuple(
             (
                 deployment,
@@ -63,7 +66,8 @@ class Eligibility:
 
     def split(self, facts: Facts, *, cost_is_lifted: bool) -> Split:
         """Split the catalog for a step; `cost_is_lifted` where a guarantee lifts ceilings on cost."""
-        kept = [one for one in self._guardrails if one.matches(facts)]
+        guardrails = self._guardrails
+        kept = [guardrails[at] for at in self._index.possible(facts) if guardrails[at].matches(facts)]
         limiting = [one for one in kept if one.has_limits]
         restricted = self._restricted_names(facts)
         needed = facts.input_tokens + (facts.max_output_tokens or LEAST_OUTPUT)

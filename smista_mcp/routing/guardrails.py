@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from smista_mcp.catalog.types import Catalog, Deployment
+from smista_mcp.catalog.types import Catalog, Deployment, Scope
 from smista_mcp.facts.types import Facts
 from smista_mcp.policy.types import Demands, Guardrail, Permission, Policy, Tool
 from smista_mcp.routing.conditions import Conditions, Reading
@@ -163,6 +163,8 @@ def served_from(deployment: Deployment) -> frozenset[str] | None:
     """Every country that a call may touch, or ``None`` where either half is not known."""
     if deployment.processing_countries is None or deployment.storage_countries is None:
         return None
+    if deployment.serving_scope is Scope.GLOBAL:
+        return None  # a list of countries beside "anywhere" is no promise
     if not deployment.processing_countries:
         return None
     return deployment.processing_countries | deployment.storage_countries

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import unicodedata
-from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from typing import Final
 
-from smista_mcp.facts.types import Facts, PathFact
+from smista_mcp.facts.types import Facts
 from smista_mcp.policy.types import Layer, Match, Rule
 from smista_mcp.routing.conditions import Conditions, Reading
+from smista_mcp.routing.index import MatchIndex
 
 _OVERRIDABLE_RANK: Final = Layer.WORKSPACE + 0.5
 """An organisation's default ranks below the workspace's rules and above the user's."""
-
-_WILD: Final = frozenset("*?[\\")
 
 
 def rank(rule: Rule) -> tuple[float, int, int, int]:
@@ -41,94 +38,21 @@ class CompiledRule:
 
 
 class RuleIndex:
-    """All rules in the order of `rank`, each filed under the one condition that rules out most steps.
-
-    Where a rule names skills it is filed under each; else under the folders its path patterns start with, if all of
-    them do; else under its intents; else it is met by every step. A look-up costs what could match, no more.
-    """
+    """All rules in the order of `rank`; a step meets only those that could match."""
 
     def __init__(self, rules: Iterable[Rule]) -> None:
         self._rules = tuple(_compile(rule) for rule in sorted(rules, key=rank))
-        self._always: list[int] = []
-        self._by_skill: defaultdict[str, list[int]] = defaultdict(list)
-        self._by_folder: defaultdict[str, list[int]] = defaultdict(list)
-        self._by_intent: defaultdict[str, list[int]] = defaultdict(list)
-        for position, one in enumerate(self._rules):
-            folders = _folders(one.rule)
-            if one.rule.match.skill:
-                _file(self._by_skill, one.rule.match.skill, position)
-            elif folders and all(folders):
-                _file(self._by_folder, folders, position)
-            elif one.rule.match.intent:
-                _file(self._by_intent, one.rule.match.intent, position)
-            else:
-                self._always.append(position)
+        listed = [one.rule for one in self._rules]
+        self._index = MatchIndex([rule.match for rule in listed], [rule.local_only for rule in listed])
 
     def matching(self, facts: Facts) -> Iterator[Rule]:
         """The rules that match `facts`, first the one that is tried first."""
         rules = self._rules
-        for position in self._possible(facts):
+        for position in self._index.possible(facts):
             one = rules[position]
             if one.conditions.hold(facts):
                 yield one.rule
 
-    def _possible(self, facts: Facts) -> Iterable[int]:
-        """Positions of the rules whose filing condition could hold, ascending."""
-        found = self._always + self._by_intent.get(facts.intent.value, [])
-        if facts.skill is not None:
-            found += self._by_skill.get(facts.skill, [])
-        if facts.paths and self._by_folder:
-            found += self._in_folders(facts.paths)
-        found.sort()
-        return found
-
-    def _in_folders(self, paths: Iterable[PathFact]) -> set[int]:
-        found: set[int] = set()
-        for path in paths:
-            if not path.canonical:
-                # A protective rule is met by such a path wherever it looks, so no folder can rule anything out.
-                return {position for filed in self._by_folder.values() for position in filed}
-            for name in path.names:
-                for folder in folders_of(name):
-                    found.update(self._by_folder.get(folder, ()))
-        return found
-
-
-def folders_of(name: str) -> Iterator[str]:
-    """Every folder that `name` lies in, outermost first: ``src`` and ``src/auth`` for ``src/auth/login.py``."""
-    end = name.find("/")
-    while end != -1:
-        yield name[:end]
-        end = name.find("/", end + 1)
-
-
-def literal_folder(pattern: str) -> str:
-    """The folder that everything matched by `pattern` lies in, e.g. ``src/auth`` for ``src/auth/**/*.py``.
-
-    Empty where there is none: a pattern without a slash inside matches at any depth, and one that begins with a
-    wildcard begins anywhere.
-    """
-    pattern = unicodedata.normalize("NFC", pattern)
-    whole = pattern.removeprefix("./").removeprefix("/")
-    anchored = "/" in whole.rstrip("/") or pattern.startswith("/")
-    folders: list[str] = []
-    for segment in whole.split("/")[:-1]:
-        if not anchored or not segment or _WILD & set(segment) or segment.startswith(("!", "#")):
-            break
-        folders.append(segment)
-    return "/".join(folders)
-
-
-def _folders(rule: Rule) -> list[str]:
-    """The folders to file `rule` under: also case-folded where its patterns are tried so; empty strings for none."""
-    folders = [literal_folder(pattern) for pattern in rule.match.paths]
-    return folders + [folder.casefold() for folder in folders] if rule.local_only else folders
-
 
 def _compile(rule: Rule) -> CompiledRule:
     return CompiledRule(rule, Conditions(rule.match, Reading.RULE, protective=rule.local_only))
-
-
-def _file(index: defaultdict[str, list[int]], keys: Iterable[str], position: int) -> None:
-    for key in set(keys):
-        index[key].append(position)

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from pathspec import GitIgnoreSpec
 
-from smista_mcp.catalog.types import Catalog, Deployment, Price, Snapshot
+from smista_mcp.catalog.types import Catalog, Deployment, Price, Scope, Snapshot
 from smista_mcp.facts.types import UNKNOWN_REPO, Facts
 from smista_mcp.policy.types import (
     DefaultRoute,
@@ -80,7 +80,7 @@ def meets(one: Deployment, demands: Demands, facts: Facts, policy: Policy, unlim
     if demands.local and not one.local:
         return False
     if demands.regions and not one.local:
-        if one.processing_countries is None or one.storage_countries is None or not one.processing_countries:
+        if one.serving_scope is Scope.GLOBAL or not one.processing_countries or one.storage_countries is None:
             return False
         for country in one.processing_countries | one.storage_countries:
             if not in_region(country, demands.regions, policy):
@@ -102,7 +102,7 @@ def offends(one: Deployment, demands: Demands, policy: Policy) -> bool:
     if demands.local is not None and one.local == demands.local:
         return True
     if demands.regions and not one.local:
-        if one.processing_countries is None or one.storage_countries is None or not one.processing_countries:
+        if one.serving_scope is Scope.GLOBAL or not one.processing_countries or one.storage_countries is None:
             return True
         if any(
             in_region(country, demands.regions, policy) for country in one.processing_countries | one.storage_countries

@@ -13,7 +13,17 @@ from typing import TypeVar
 
 from hypothesis import strategies as st
 
-from smista_mcp.catalog.types import BudgetStanding, Catalog, Deployment, Dialect, Endpoint, Price, PriceStep, Snapshot
+from smista_mcp.catalog.types import (
+    BudgetStanding,
+    Catalog,
+    Deployment,
+    Dialect,
+    Endpoint,
+    Price,
+    PriceStep,
+    Scope,
+    Snapshot,
+)
 from smista_mcp.facts.types import (
     UNKNOWN_REPO,
     Attributes,
@@ -108,6 +118,7 @@ def build_deployment(chance: Random, name: str) -> Deployment:
         vendor=chance.choice([None, *VENDORS]),
         processing_countries=chance.choice([None, frozenset(_some(chance, COUNTRIES, 0.9))]),
         storage_countries=chance.choice([frozenset(), frozenset(_some(chance, COUNTRIES, 0.5))]),
+        serving_scope=chance.choice([None, Scope.REGION, Scope.ZONE, Scope.GLOBAL]),
         zero_retention=chance.choice([None, True, False]),
         certifications=frozenset(_some(chance, CERTIFICATIONS, 0.6)),
         latency_ms=chance.choice([None, 300, 3_000]),

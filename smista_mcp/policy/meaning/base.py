@@ -106,7 +106,8 @@ class Checks:
             yield self._error("unknown_provider", path, f"Unknown provider {shown(provider)} in {shown(model)}.", fix)
             return
         known = self._world.is_known_model
-        if known is not None and not star and not defining and not known(model):
+        stated = model in self._world.stated_models
+        if known is not None and not (star or defining or stated) and not known(model):
             message = f"The catalog does not know {shown(model)}: its price, window and abilities are unknown."
             fix = f'Check the spelling, or state the facts in [models."{model}"] of your own policy.'
             yield self._found("unknown_model", Severity.WARNING, path, message, fix if not looks_secret(model) else "")

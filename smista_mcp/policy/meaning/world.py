@@ -25,6 +25,8 @@ class World:
     local_providers: frozenset[str]
     intents: frozenset[str]
     is_known_model: KnownModel | None = None
+    stated_models: frozenset[str] = frozenset()
+    """Models of which a ``[models]`` table states something: these need not be in the catalog."""
     groups: Definers = field(default_factory=dict)
     regions: Definers = field(default_factory=dict)
 
@@ -51,6 +53,7 @@ def world_of(documents: Iterable[tuple[Layer | None, Document]], is_known_model:
     providers = set(KNOWN_PROVIDERS)
     local = set(LOCAL_SERVERS)
     intents = set(BUILTIN_INTENTS)
+    models: set[str] = set()
     groups: dict[str, frozenset[Layer | None]] = {}
     regions: dict[str, frozenset[Layer | None]] = {}
     for layer, document in documents:
@@ -61,8 +64,17 @@ def world_of(documents: Iterable[tuple[Layer | None, Document]], is_known_model:
         for _, rule in entries(document.data, "classification", "rules"):
             if isinstance(rule.get("intent"), str):
                 intents.add(rule["intent"])
+        models.update(name for name, _ in tables(document.data, "models"))
         for name, _ in tables(document.data, "groups"):
             groups[name] = groups.get(name, frozenset()) | {layer}
         for name in table(document.data, "regions"):
             regions[name] = regions.get(name, frozenset()) | {layer}
-    return World(frozenset(providers), frozenset(local), frozenset(intents), is_known_model, groups, regions)
+    return World(
+        frozenset(providers),
+        frozenset(local),
+        frozenset(intents),
+        is_known_model,
+        frozenset(models),
+        groups,
+        regions,
+    )
