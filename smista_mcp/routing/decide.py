@@ -58,7 +58,10 @@ class Router:
         self._digest = snapshot_digest(catalog, snapshot)
         self._names = ModelNames(catalog, policy.groups)
         self._eligibility = Eligibility(policy, catalog, snapshot, self._names)
-        self._guarantees = tuple((one, Conditions(one.match, Reading.GRANT)) for one in policy.guarantees)
+        self._guarantees = tuple(
+            (one, Conditions(one.match, Reading.GRANT))
+            for one in sorted(policy.guarantees, key=lambda one: (one.order, one.name))
+        )
         self._routes = Routes(policy, self._names)
         self._budgets = Budgets(policy, snapshot)
 

@@ -51,9 +51,10 @@ class Eligibility:
     def __init__(self, policy: Policy, catalog: Catalog, snapshot: Snapshot, names: ModelNames) -> None:
         self._restricted = PathPatterns(policy.restricted_paths, fold_case=True)
         likeness = Likeness(catalog, policy.groups)
-        self._guardrails = tuple(CompiledGuardrail(one, policy, catalog, names, likeness) for one in policy.guardrails)
+        listed = sorted(policy.guardrails, key=lambda one: (one.layer, one.order, one.name))
+        self._guardrails = tuple(CompiledGuardrail(one, policy, catalog, names, likeness) for one in listed)
         # Guardrails try every path pattern case-folded too, see `Reading.TAKE`.
-        self._index = MatchIndex([one.match for one in policy.guardrails], [True] * len(policy.guardrails))
+        self._index = MatchIndex([one.match for one in listed], [True] * len(listed))
         self._deployments = tuple(
             (
                 deployment,

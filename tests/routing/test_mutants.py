@@ -8,6 +8,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
 import smista_mcp
 from tests.routing import hunt
 
@@ -118,8 +120,8 @@ FAULTS = [
         "_OVERRIDABLE_RANK: Final = Layer.WORKSPACE - 0.5",
     ),
     Fault(
-        "the index forgets protective rules where a path is odd",
-        "rules",
+        "the index forgets what takes something away where a path is odd",
+        "index",
         "return {position for filed in self._by_folder.values() for position in filed}",
         "return found",
     ),
@@ -162,13 +164,18 @@ def test_the_invariants_can_be_hunted_without_hypothesis() -> None:
     assert hunt.hunt(50) == ""
 
 
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda one: one.what)
+def test_a_fault_can_be_planted_in_the_source_as_it_stands(fault: Fault, tmp_path: Path) -> None:
+    plant(tmp_path, fault)
+
+
 async def test_every_planted_fault_is_noticed(tmp_path: Path) -> None:
     allowed = asyncio.Semaphore(AT_ONCE)
 
     async def survives(number: int, fault: Fault | None) -> bool:
         async with allowed:
             root = tmp_path / str(number)
-            plant(root, fault)
+            await asyncio.to_thread(plant, root, fault)
             process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", "tests.routing.hunt", str(CASES)),
                 cwd=root,
