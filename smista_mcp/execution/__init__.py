@@ -1,1 +1,1 @@
-"""Carries a decision out: attempts, fallback, deadlines, and the record of it all."""
+"""Carries a decision out: attempts, fallback, cancellation, and the record of it all."""

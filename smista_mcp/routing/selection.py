@@ -102,7 +102,8 @@ def what_it_lacks(rule: Rule, facts: Facts, deployment: Deployment, *, cost_is_l
 
 
 def expected_cost(deployment: Deployment, facts: Facts) -> Decimal:
-    """Money for the step's input and a typical answer; infinite where the price is not known."""
+    """What the step's input and a typical answer cost, in millionths of the price's currency, for comparing only;
+    infinite where the price is not known."""
     if deployment.price is None:
         return _UNKNOWN_COST
     output = facts.max_output_tokens or TYPICAL_OUTPUT
